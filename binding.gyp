@@ -1,0 +1,48 @@
+# What `npm run build:native` builds (through scripts/build-native.mjs), and what a user without a
+# prebuilt binary builds. CMakeLists.txt is the developer's build of the same sources.
+{
+  'includes': ['native/sources.gypi'],
+  'variables': {
+    # A list for -fsanitize=, such as 'address,undefined' or 'thread'; empty for none.
+    'sanitize%': '',
+  },
+  'targets': [
+    {
+      'target_name': 'flatview',
+      'sources': ['<@(engine)', '<@(kernel)', '<@(binding)'],
+      'include_dirs': ['native'],
+      'defines': [
+        'NAPI_VERSION=9',
+        'NAPI_DISABLE_CPP_EXCEPTIONS',
+        'NODE_ADDON_API_DISABLE_DEPRECATED',
+        'NODE_ADDON_API_ENABLE_MAYBE',
+        'NODE_ADDON_API_REQUIRE_BASIC_FINALIZERS',
+      ],
+      # -isystem keeps our warnings out of a library's headers.
+      'cflags': [
+        '-isystem',
+        '<!(node -p "path.dirname(require.resolve(\'node-addon-api\'))")',
+      ],
+      'cflags_cc': [
+        '-std=c++20',
+        '-fvisibility=hidden',
+        '-Wall',
+        '-Wextra',
+        '-Wshadow',
+        '-Wconversion',
+        '-Wno-unused-parameter',
+      ],
+      'conditions': [
+        ['sanitize != ""', {
+          'cflags': [
+            '-fsanitize=<(sanitize)',
+            '-fno-sanitize-recover=all',
+            '-fno-omit-frame-pointer',
+            '-g',
+          ],
+          'ldflags': ['-fsanitize=<(sanitize)'],
+        }],
+      ],
+    },
+  ],
+}

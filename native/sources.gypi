@@ -1,0 +1,8 @@
+{
+  "variables": {
+    "engine": [],
+    "kernel": [],
+    "binding": ["native/binding/addon.cc"],
+    "tests": []
+  }
+}
