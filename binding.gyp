@@ -11,27 +11,13 @@
       'target_name': 'flatview',
       'sources': ['<@(engine)', '<@(kernel)', '<@(binding)'],
       'include_dirs': ['native'],
-      'defines': [
-        'NAPI_VERSION=9',
-        'NAPI_DISABLE_CPP_EXCEPTIONS',
-        'NODE_ADDON_API_DISABLE_DEPRECATED',
-        'NODE_ADDON_API_ENABLE_MAYBE',
-        'NODE_ADDON_API_REQUIRE_BASIC_FINALIZERS',
-      ],
+      'defines': ['<@(binding_defines)'],
       # -isystem keeps our warnings out of a library's headers.
       'cflags': [
         '-isystem',
         '<!(node -p "path.dirname(require.resolve(\'node-addon-api\'))")',
       ],
-      'cflags_cc': [
-        '-std=c++20',
-        '-fvisibility=hidden',
-        '-Wall',
-        '-Wextra',
-        '-Wshadow',
-        '-Wconversion',
-        '-Wno-unused-parameter',
-      ],
+      'cflags_cc': ['-std=c++20', '-fvisibility=hidden', '<@(warnings)'],
       'conditions': [
         ['sanitize != ""', {
           'cflags': [
