@@ -1,32 +1,40 @@
-#!/usr/bin/env node
-// Builds the addon with node-gyp into build/Release (or build/Debug).
+// Builds the addon with node-gyp: build/Release/flatview.node, or build/Debug/flatview.node.
 //
 //   node scripts/build-native.mjs [--debug] [--sanitize=address,undefined]
 //
 // Node's own headers are used where they lie beside the executable, as they do in every official
 // archive, image and distribution package: then nothing is downloaded, whatever the environment.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = path.resolve(import.meta.dirname, '..');
 const nodeGyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
 
 const { values } = parseArgs({
-  options: { debug: { type: 'boolean', default: false }, sanitize: { type: 'string', default: '' } },
+  options: {
+    debug: { type: 'boolean', default: false },
+    sanitize: { type: 'string', default: '' },
+  },
 });
+
+function runNodeGyp(...args) {
+  const { status } = spawnSync(process.execPath, [nodeGyp, '--loglevel=warn', ...args], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  if (status !== 0) process.exit(status ?? 1);
+}
 
 const nodeDirectory = path.resolve(process.execPath, '../..');
 const hasHeaders = existsSync(path.join(nodeDirectory, 'include/node/node_api.h'));
 const nodedir = hasHeaders ? [`--nodedir=${nodeDirectory}`] : [];
+const [configuration, other] = values.debug ? ['Debug', 'Release'] : ['Release', 'Debug'];
 
-function nodeGypStep(...args) {
-  const { status } = spawnSync(process.execPath, [nodeGyp, ...args], { cwd: root, stdio: 'inherit' });
-  if (status !== 0) process.exit(status ?? 1);
-}
-
-nodeGypStep('configure', '--loglevel=warn', ...nodedir, '--', `-Dsanitize=${values.sanitize}`);
-nodeGypStep('build', '--loglevel=warn', values.debug ? '--debug' : '--release', '--jobs=max');
+// The loader takes whichever configuration is there, so only the one built last may be.
+rmSync(path.join(root, 'build', other, 'flatview.node'), { force: true });
+runNodeGyp('configure', ...nodedir, '--', `-Dsanitize=${values.sanitize}`);
+runNodeGyp('build', values.debug ? '--debug' : '--release', '--jobs=max');
+console.log(`Built build/${configuration}/flatview.node`);
