@@ -1,9 +1,34 @@
+// The addon: one Instance for each environment (the main thread and every worker has its own), made
+// when the environment loads the addon and destroyed with it. Nothing here is static.
+//
+// A binding is a class with a method `bool Register(napi_env, napi_value exports)`; to add one, add
+// a member to Instance and a line to Init.
+
 #include <napi.h>
+
+#include <memory>
+
+namespace flatview::binding {
+namespace {
+
+struct Instance {};
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  auto instance = std::make_unique<Instance>();
+  // Node-API owns it from here, and deletes it when the environment goes.
+  env.SetInstanceData(instance.release());
+  return exports;
+}
+
+}  // namespace
+}  // namespace flatview::binding
 
 namespace {
 
-Napi::Object Init(Napi::Env env, Napi::Object exports) { return exports; }
+Napi::Object InitAddon(Napi::Env env, Napi::Object exports) {
+  return flatview::binding::Init(env, exports);
+}
 
 }  // namespace
 
-NODE_API_MODULE(flatview, Init)
+NODE_API_MODULE(flatview, InitAddon)
