@@ -1,0 +1,196 @@
+// The naive painter: what a flat view must be, from the rules, as slowly and plainly as they can be written down.
+//
+// Between two neighbouring boundaries nothing changes, so it is enough to ask, for the first address of each such
+// interval, who answers there, and then to join what belongs together.
+
+import type { PlainRegion } from './plain-region.js';
+
+/** A stretch of addresses where one part of one region answers; `last` is inclusive. */
+export interface PaintedRange {
+  first: bigint;
+  last: bigint;
+  region: PlainRegion;
+  /** Offset in the region of the first address. */
+  offset: bigint;
+  readonly: boolean;
+  nonvolatile: boolean;
+  unmergeable: boolean;
+  romd: boolean;
+  dirtyLogMask: number;
+}
+
+/** Attributes that a region gets from the containers and aliases above it. */
+interface Inherited {
+  readonly readonly: boolean;
+  readonly nonvolatile: boolean;
+  readonly unmergeable: boolean;
+}
+
+/** Who answers at an address, and the regions that led there. */
+interface Answer {
+  readonly region: PlainRegion;
+  readonly offset: bigint;
+  readonly inherited: Inherited;
+  readonly path: readonly PlainRegion[];
+}
+
+/** The tree can't be painted: aliases recurse without end, or deeper than `maxPaintedDepth`. */
+export class EndlessTree extends Error {}
+
+/** Deeper trees than this are taken for endless. */
+export const maxPaintedDepth = 200;
+
+const ADDRESS_LIMIT = 1n << 64n;
+const NOTHING_INHERITED: Inherited = { readonly: false, nonvolatile: false, unmergeable: false };
+
+/** The flat view of the tree below `root`. */
+export function paint(root: PlainRegion): PaintedRange[] {
+  const painted: { range: PaintedRange; path: readonly PlainRegion[] }[] = [];
+  const edges = boundaries(root);
+  for (const [i, first] of edges.entries()) {
+    const answer = whoAnswers(root, 0n, first, NOTHING_INHERITED, []);
+    const end = edges[i + 1];
+    if (answer === undefined || end === undefined) continue;
+    const range = rangeOf(answer, first, end - 1n);
+    const before = painted.at(-1);
+    if (before !== undefined && belongTogether(before, { range, path: answer.path })) {
+      before.range.last = range.last;
+    } else {
+      painted.push({ range, path: answer.path });
+    }
+  }
+  return painted.map(({ range }) => range);
+}
+
+/** Every address where the answer can change, ascending. */
+function boundaries(root: PlainRegion): bigint[] {
+  const edges = new Set<bigint>();
+  collectBoundaries(root, 0n, 0n, ADDRESS_LIMIT, 0, edges);
+  return [...edges].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+/** Adds the two edges of what can be seen of `region` between `from` and `to`, and those of all below it. */
+function collectBoundaries(
+  region: PlainRegion,
+  base: bigint,
+  from: bigint,
+  to: bigint,
+  depth: number,
+  edges: Set<bigint>,
+): void {
+  if (!region.enabled) return;
+  const start = base + region.address;
+  const end = start + region.size;
+  const seenFrom = start > from ? start : from;
+  const seenTo = end < to ? end : to;
+  if (seenFrom >= seenTo) return;
+  if (depth > maxPaintedDepth) throw new EndlessTree(region.name);
+  edges.add(seenFrom).add(seenTo);
+  if (region.alias !== undefined) {
+    const { target, offset } = region.alias;
+    const targetBase = start - offset - target.address;
+    collectBoundaries(target, targetBase, seenFrom, seenTo, depth + 1, edges);
+  }
+  for (const child of region.subregions) {
+    collectBoundaries(child, start, seenFrom, seenTo, depth + 1, edges);
+  }
+}
+
+/** Who answers at `address` in the tree of `region`, whose parent starts at `base`. */
+function whoAnswers(
+  region: PlainRegion,
+  base: bigint,
+  address: bigint,
+  above: Inherited,
+  pathAbove: readonly PlainRegion[],
+): Answer | undefined {
+  if (!region.enabled) return undefined;
+  const start = base + region.address;
+  if (address < start || address >= start + region.size) return undefined;
+
+  const path = [...pathAbove, region];
+  const inherited = {
+    readonly: above.readonly || region.readonly,
+    nonvolatile: above.nonvolatile || region.nonvolatile,
+    unmergeable: above.unmergeable || region.unmergeable,
+  };
+  if (region.alias !== undefined) {
+    // The target's own address is the first thing that it adds to its base; here it must play no part.
+    const { target, offset } = region.alias;
+    return whoAnswers(target, start - offset - target.address, address, inherited, path);
+  }
+  for (const child of region.subregions) {
+    const answer = whoAnswers(child, start, address, inherited, path);
+    if (answer !== undefined) return answer;
+  }
+  if (!region.terminates) return undefined;
+  return { region, offset: address - start, inherited, path };
+}
+
+function rangeOf({ region, offset, inherited }: Answer, first: bigint, last: bigint): PaintedRange {
+  const { romd, dirtyLogMask } = region;
+  return { first, last, region, offset, ...inherited, romd, dirtyLogMask };
+}
+
+/**
+ * Whether two painted intervals are one range. What was painted at one visit of a region always is: the boundary
+ * between them is of something that can't be seen. What was painted at two visits (by two aliases, say) is where the
+ * second continues the first and looks the same, unless one of them is not to be merged.
+ */
+function belongTogether(
+  a: { readonly range: PaintedRange; readonly path: readonly PlainRegion[] },
+  b: { readonly range: PaintedRange; readonly path: readonly PlainRegion[] },
+): boolean {
+  if (a.range.last + 1n !== b.range.first) return false;
+  return sameVisit(a.path, b.path) || continues(a.range, b.range);
+}
+
+function sameVisit(a: readonly PlainRegion[], b: readonly PlainRegion[]): boolean {
+  return a.length === b.length && a.every((region, i) => region === b[i]);
+}
+
+function continues(a: PaintedRange, b: PaintedRange): boolean {
+  return (
+    a.region === b.region &&
+    a.offset + (a.last - a.first + 1n) === b.offset &&
+    a.readonly === b.readonly &&
+    a.nonvolatile === b.nonvolatile &&
+    a.romd === b.romd &&
+    a.dirtyLogMask === b.dirtyLogMask &&
+    !a.unmergeable &&
+    !b.unmergeable
+  );
+}
+
+/**
+ * The region that stands for `root` when two address spaces are compared: a root that shows nothing but all of one
+ * other region, without changing how it looks, is passed over. `undefined` is the empty view.
+ *
+ * QEMU passes over more (memory_region_get_flatview_root looks neither at attributes nor at an alias target's own
+ * address) and so renders some trees differently from its own rules; this doesn't.
+ */
+export function viewRoot(root: PlainRegion): PlainRegion | undefined {
+  let region = root;
+  while (region.enabled) {
+    const next = onlyShown(region);
+    if (next === undefined) return region;
+    if (next === 'nothing') return undefined;
+    region = next;
+  }
+  return undefined;
+}
+
+function onlyShown(region: PlainRegion): PlainRegion | 'nothing' | undefined {
+  if (region.alias === undefined && region.terminates) return undefined;
+  const enabled = region.subregions.filter((child) => child.enabled);
+  if (region.alias === undefined && enabled.length === 0) return 'nothing';
+  if (region.address !== 0n) return undefined;
+  if (region.readonly || region.nonvolatile || region.unmergeable) return undefined;
+  if (region.alias !== undefined) {
+    const { target, offset } = region.alias;
+    return offset === 0n && target.address === 0n && target.size <= region.size ? target : undefined;
+  }
+  const [child] = enabled;
+  if (child === undefined || enabled.length > 1) return undefined;
+  return child.address === 0n && child.size <= region.size ? child : undefined;
+}
