@@ -19,7 +19,9 @@ const files = readdirSync(compiled, { recursive: true })
   .sort();
 
 if (files.length === 0) {
-  console.error(`No test file${parts.length > 0 ? ` matches ${parts.join(', ')}` : ''} in ${compiled}`);
+  console.error(
+    `No test file${parts.length > 0 ? ` matches ${parts.join(', ')}` : ''} in ${compiled}`,
+  );
   process.exit(1);
 }
 

@@ -1,8 +1,89 @@
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { FlatviewError } from '../errors.js';
 
 const require = createRequire(import.meta.url);
 
-/** Loads the native addon, and returns its table of functions. */
-export function loadAddon(): unknown {
-  return require('../../../build/Release/flatview.node');
+/** What this process runs on, in the words of the folders under `prebuilds/`. */
+const platform = `${process.platform}-${process.arch}`;
+
+/**
+ * Where an addon can be, best first: built here from source (`scripts/build-native.mjs` leaves only the
+ * configuration that it built last), or shipped in the published package.
+ */
+const candidates = [
+  'build/Release/flatview.node',
+  'build/Debug/flatview.node',
+  `prebuilds/${platform}/flatview.node`,
+];
+
+/**
+ * Loads the native addon and returns its table of functions.
+ *
+ * @param packageRoot The folder that holds package.json; by default that of this package.
+ * @throws {FlatviewError} `ERR_ADDON_NOT_FOUND`: there is no addon for this platform or it does not load;
+ *   the message says what was tried, why each try failed, and what to do.
+ */
+export function loadAddon(packageRoot: string = findPackageRoot()): unknown {
+  const failures: Error[] = [];
+  for (const candidate of candidates) {
+    const file = path.join(packageRoot, candidate);
+    if (!existsSync(file)) continue;
+    try {
+      return require(file);
+    } catch (error) {
+      failures.push(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+  throw new FlatviewError('ERR_ADDON_NOT_FOUND', diagnose(packageRoot, failures), {
+    cause: failures[0],
+  });
+}
+
+/** The nearest folder above this file with a package.json: `dist/` has none of its own. */
+function findPackageRoot(): string {
+  let folder = path.dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(path.join(folder, 'package.json'))) {
+    const parent = path.dirname(folder);
+    if (parent === folder) break;
+    folder = parent;
+  }
+  return folder;
+}
+
+function diagnose(packageRoot: string, failures: readonly Error[]): string {
+  return [
+    `The native addon of flatview could not be loaded on ${platform} (${cLibrary()}, Node.js ${process.version}).`,
+    `Looked in ${packageRoot} for:`,
+    ...candidates.map((candidate) => `  ${candidate}`),
+    ...(failures.length === 0 ? ['None of these files exists.'] : ['What exists does not load:']),
+    ...failures.map((failure) => `  ${failure.message}`),
+    'What helps:',
+    ...cures(packageRoot).map((cure) => `  - ${cure}`),
+  ].join('\n');
+}
+
+function cures(packageRoot: string): string[] {
+  if (process.platform !== 'linux') {
+    return [`Run on Linux: flatview needs its system calls, and ${process.platform} has others.`];
+  }
+  return [
+    'In a clone of the repository: npm run build:native',
+    `In an installed package, compile it from source (needs Python, make and a C++20 compiler): cd ${packageRoot} && npx node-gyp rebuild`,
+    'If node_modules was copied from another machine or image: delete it and run npm ci here.',
+  ];
+}
+
+/** The C library that this process runs on: a binary made for glibc does not load on musl. */
+function cLibrary(): string {
+  const report: unknown = process.report.getReport();
+  const header = isRecord(report) ? report['header'] : undefined;
+  const version = isRecord(header) ? header['glibcVersionRuntime'] : undefined;
+  return typeof version === 'string' ? `glibc ${version}` : 'no glibc';
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }

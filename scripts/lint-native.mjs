@@ -1,0 +1,11 @@
+// Runs clang-tidy (.clang-tidy) over native/, with the flags of the CMake build.
+import { cmake, requireTools, root, run } from './native-tools.mjs';
+
+requireTools({
+  cmake: 'cmake',
+  ninja: 'ninja-build',
+  'clang-tidy-19': 'clang-tidy-19',
+  'run-clang-tidy-19': 'clang-tidy-19',
+});
+cmake('configure', 'build-lint', {});
+run('run-clang-tidy-19', ['-quiet', '-j2', '-p=build-lint', `${root}/native/`]);

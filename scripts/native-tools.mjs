@@ -1,0 +1,37 @@
+// The tools of the native development build: where they are, and what to install when they are not.
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+const cmakeJs = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js');
+
+export const root = path.resolve(import.meta.dirname, '..');
+
+/** Runs a command in the repository's root, and ends this process if it fails. */
+export function run(command, args) {
+  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+/** Ends this process with what to install, unless every tool can be run; `tools` maps one to its Debian package. */
+export function requireTools(tools) {
+  const missing = Object.entries(tools).filter(([tool]) => spawnSync(tool, ['--version']).error);
+  if (missing.length === 0) return;
+  console.error(`Not found: ${missing.map(([tool]) => tool).join(', ')}.`);
+  console.error(`On Debian: apt-get install ${missing.map(([, name]) => name).join(' ')}`);
+  process.exit(1);
+}
+
+/** Runs cmake-js on one of our build folders; `definitions` are CMake's -D. */
+export function cmake(command, folder, definitions) {
+  const options = Object.entries(definitions).map(([name, value]) => `--CD${name}=${value}`);
+  run(process.execPath, [
+    cmakeJs,
+    command,
+    `--out=${folder}`,
+    '--config=RelWithDebInfo',
+    '--log-level=warn',
+    '--parallel=2',
+    ...options,
+  ]);
+}
