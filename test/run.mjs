@@ -1,33 +1,32 @@
-// Runs the compiled tests, dist/test/**/*.test.js, with Node's own test runner.
+// Runs the compiled tests with Node's own test runner.
 //
-//   node test/run.mjs [PART...]      only files whose path contains one of the parts
+//   node test/run.mjs [PART...]      only files whose path under test/ contains one of the parts
 //
 // `node --test` takes a folder on some versions of Node and a glob on others; `run` takes files on all.
 import { readdirSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { run } from 'node:test';
-import { spec } from 'node:test/reporters';
-import { fileURLToPath } from 'node:url';
+import { spec as Spec } from 'node:test/reporters';
 
-const compiled = fileURLToPath(new URL('../dist/test/', import.meta.url));
+const compiled = path.resolve(import.meta.dirname, '../dist/test');
 const parts = process.argv.slice(2);
 
-const files = readdirSync(compiled, { recursive: true })
-  .filter((file) => file.endsWith('.test.js'))
+// From the sources, so that what is left in dist/ of a test since renamed or deleted does not run.
+const files = readdirSync(import.meta.dirname, { recursive: true })
+  .filter((file) => file.endsWith('.test.ts'))
   .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
-  .map((file) => path.join(compiled, file))
+  .map((file) => path.join(compiled, file.replace(/\.ts$/, '.js')))
   .sort();
 
 if (files.length === 0) {
-  console.error(
-    `No test file${parts.length > 0 ? ` matches ${parts.join(', ')}` : ''} in ${compiled}`,
-  );
+  console.error(`No test under ${import.meta.dirname} matches: ${parts.join(', ')}`);
   process.exit(1);
 }
 
-run({ files, concurrency: true })
+run({ files, concurrency: os.availableParallelism(), timeout: 10 * 60_000 })
   .on('test:fail', () => {
     process.exitCode = 1;
   })
-  .compose(spec)
+  .compose(new Spec())
   .pipe(process.stdout);

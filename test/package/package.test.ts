@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { publint } from 'publint';
+
+const repository = fileURLToPath(new URL('../../../', import.meta.url));
+
+function run(cwd: string, command: string, ...args: string[]): string {
+  const options: ExecFileSyncOptionsWithStringEncoding = {
+    cwd,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  };
+  return execFileSync(command, args, options);
+}
+
+/** A program for a user of the package: builds a small tree, and prints where its one device is. */
+const body = `
+const topology = new MemoryTopology();
+const system = topology.container('system', 2n ** 64n);
+system.addSubregion(0x1000n, topology.reservation('hole', 0x20n), { priority: 1 });
+const memory = topology.addressSpace('memory', system);
+for (const range of memory.flatView.ranges()) {
+  console.log(range.address.toString(16), range.size.toString(16), range.region.name);
+}
+topology.close();
+`;
+const output = '1000 20 hole\n';
+
+describe('the published package', () => {
+  let scratch = '';
+  let tarball = '';
+  let files: string[] = [];
+
+  before(() => {
+    scratch = mkdtempSync(path.join(os.tmpdir(), 'flatview-package-'));
+    run(repository, 'npm', 'run', 'build:prebuild');
+    const packed = ['pack', '--ignore-scripts', '--json', `--pack-destination=${scratch}`];
+    const report = JSON.parse(run(repository, 'npm', ...packed));
+    tarball = path.join(scratch, report[0].filename);
+    files = report[0].files.map((file: { path: string }) => file.path);
+
+    writeFileSync(path.join(scratch, 'package.json'), '{ "private": true }');
+    const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'];
+    run(scratch, 'npm', 'install', ...quiet, tarball);
+  });
+
+  after(() => {
+    rmSync(scratch, { recursive: true, force: true });
+  });
+
+  it('holds the library, its types, the addon, and what compiles it from source', () => {
+    for (const file of [
+      'LICENSE',
+      'README.md',
+      'binding.gyp',
+      'dist/lib/index.d.ts',
+      'dist/lib/index.js',
+      'dist/lib/cli/main.js',
+      'native/sources.gypi',
+      `prebuilds/${process.platform}-${process.arch}/flatview.node`,
+    ]) {
+      assert.ok(files.includes(file), `${file} is missing`);
+    }
+    const { engine, kernel, binding } = JSON.parse(
+      readFileSync(path.join(repository, 'native/sources.gypi'), 'utf8'),
+    ).variables;
+    for (const source of [...engine, ...kernel, ...binding]) {
+      assert.ok(files.includes(source), `${source} is missing`);
+    }
+  });
+
+  it('holds no test, no corpus and no tool of ours', () => {
+    const strays = files.filter((file) =>
+      /(^|\/)(test|corpus|scripts|benchmarks)\/|\.test\./.test(file),
+    );
+    assert.deepEqual(strays, []);
+  });
+
+  it('runs nothing when it is installed', () => {
+    const manifest = JSON.parse(
+      readFileSync(path.join(scratch, 'node_modules/flatview/package.json'), 'utf8'),
+    );
+    assert.equal(manifest.gypfile, false);
+    for (const hook of ['preinstall', 'install', 'postinstall']) {
+      assert.equal(manifest.scripts[hook], undefined);
+    }
+  });
+
+  it('has a manifest that publint has nothing to say about', async () => {
+    const { buffer } = new Uint8Array(readFileSync(tarball));
+    const { messages } = await publint({ pkgDir: repository, pack: { tarball: buffer } });
+    assert.deepEqual(messages, []);
+  });
+
+  it('is imported by an ES module, and finds its prebuilt addon', () => {
+    writeFileSync(
+      path.join(scratch, 'program.mjs'),
+      `import { MemoryTopology } from 'flatview';\n${body}`,
+    );
+    assert.equal(run(scratch, process.execPath, 'program.mjs'), output);
+  });
+
+  it('is required by a CommonJS module', () => {
+    writeFileSync(
+      path.join(scratch, 'program.cjs'),
+      `const { MemoryTopology } = require('flatview');\n${body}`,
+    );
+    assert.equal(run(scratch, process.execPath, '--no-warnings', 'program.cjs'), output);
+  });
+
+  it("type-checks in a program as strict as ours, without Node's types", () => {
+    const folder = path.join(scratch, 'typed');
+    mkdirSync(folder);
+    writeFileSync(
+      path.join(folder, 'program.mts'),
+      `import { MemoryTopology } from 'flatview';
+declare const console: { log(...values: string[]): void };
+${body}`,
+    );
+    const compilerOptions = {
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      skipLibCheck: false,
+      target: 'ES2022',
+      lib: ['ES2023', 'ESNext.Disposable'],
+      module: 'NodeNext',
+      types: [],
+      noEmit: true,
+    };
+    writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions }));
+    run(folder, process.execPath, path.join(repository, 'node_modules/typescript/bin/tsc'));
+  });
+
+  it('brings the command', () => {
+    const command = path.join(scratch, 'node_modules/.bin/flatview');
+    const { version } = JSON.parse(readFileSync(path.join(repository, 'package.json'), 'utf8'));
+    assert.equal(run(scratch, command, '--version').trim(), version);
+  });
+});
