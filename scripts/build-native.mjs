@@ -1,11 +1,12 @@
-// Builds the addon with node-gyp: build/Release/flatview.node, or build/Debug/flatview.node.
+// Builds the addon with node-gyp: build/Release/flatview.node, which the package loads in a clone, or
+// build/Debug/flatview.node, which it loads where FLATVIEW_ADDON says so.
 //
 //   node scripts/build-native.mjs [--debug] [--sanitize=address,undefined]
 //
 // Node's own headers are used where they lie beside the executable, as they do in every official
 // archive, image and distribution package: then nothing is downloaded, whatever the environment.
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -31,10 +32,6 @@ function runNodeGyp(...args) {
 const nodeDirectory = path.resolve(process.execPath, '../..');
 const hasHeaders = existsSync(path.join(nodeDirectory, 'include/node/node_api.h'));
 const nodedir = hasHeaders ? [`--nodedir=${nodeDirectory}`] : [];
-const [configuration, other] = values.debug ? ['Debug', 'Release'] : ['Release', 'Debug'];
 
-// The loader takes whichever configuration is there, so only the one built last may be.
-rmSync(path.join(root, 'build', other, 'flatview.node'), { force: true });
 runNodeGyp('configure', ...nodedir, '--', `-Dsanitize=${values.sanitize}`);
 runNodeGyp('build', values.debug ? '--debug' : '--release', '--jobs=max');
-console.log(`Built build/${configuration}/flatview.node`);

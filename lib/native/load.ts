@@ -10,14 +10,15 @@ const require = createRequire(import.meta.url);
 const platform = `${process.platform}-${process.arch}`;
 
 /**
- * Where an addon can be, best first: built here from source (`scripts/build-native.mjs` leaves only the
- * configuration that it built last), or shipped in the published package.
+ * Where an addon can be, best first: built here from source, or shipped in the published package.
+ * `FLATVIEW_ADDON` names another one instead, such as a debug build or one with sanitizers.
  */
-const candidates = [
-  'build/Release/flatview.node',
-  'build/Debug/flatview.node',
-  `prebuilds/${platform}/flatview.node`,
-];
+function candidates(): string[] {
+  const chosen = process.env['FLATVIEW_ADDON'];
+  return chosen === undefined
+    ? ['build/Release/flatview.node', `prebuilds/${platform}/flatview.node`]
+    : [path.resolve(chosen)];
+}
 
 /**
  * Loads the native addon and returns its table of functions.
@@ -28,8 +29,8 @@ const candidates = [
  */
 export function loadAddon(packageRoot: string = findPackageRoot()): unknown {
   const failures: Error[] = [];
-  for (const candidate of candidates) {
-    const file = path.join(packageRoot, candidate);
+  for (const candidate of candidates()) {
+    const file = path.resolve(packageRoot, candidate);
     if (!existsSync(file)) continue;
     try {
       return require(file);
@@ -57,7 +58,7 @@ function diagnose(packageRoot: string, failures: readonly Error[]): string {
   return [
     `The native addon of flatview could not be loaded on ${platform} (${cLibrary()}, Node.js ${process.version}).`,
     `Looked in ${packageRoot} for:`,
-    ...candidates.map((candidate) => `  ${candidate}`),
+    ...candidates().map((candidate) => `  ${candidate}`),
     ...(failures.length === 0 ? ['None of these files exists.'] : ['What exists does not load:']),
     ...failures.map((failure) => `  ${failure.message}`),
     'What helps:',

@@ -9,14 +9,18 @@ import { loadAddon } from '../../lib/native/load.js';
 const platform = `${process.platform}-${process.arch}`;
 
 describe('loadAddon', () => {
+  const chosen = process.env['FLATVIEW_ADDON'];
   let packageRoot = '';
 
   beforeEach(() => {
+    delete process.env['FLATVIEW_ADDON'];
     packageRoot = mkdtempSync(path.join(os.tmpdir(), 'flatview-load-'));
   });
 
   afterEach(() => {
     rmSync(packageRoot, { recursive: true });
+    if (chosen === undefined) delete process.env['FLATVIEW_ADDON'];
+    else process.env['FLATVIEW_ADDON'] = chosen;
   });
 
   function writeAddon(candidate: string, content: string): void {
@@ -68,5 +72,12 @@ describe('loadAddon', () => {
     const { message } = failure();
     assert.match(message, /build\/Release\/flatview\.node: /);
     assert.ok(message.includes(`prebuilds/${platform}/flatview.node: `));
+  });
+
+  it('loads only what FLATVIEW_ADDON names, when it names something', () => {
+    process.env['FLATVIEW_ADDON'] = path.join(packageRoot, 'mine.node');
+    const { message } = failure();
+    assert.ok(message.includes(path.join(packageRoot, 'mine.node')));
+    assert.doesNotMatch(message, /prebuilds/);
   });
 });

@@ -12,6 +12,7 @@ const repository = fileURLToPath(new URL('../../../', import.meta.url));
 function run(cwd: string, command: string, ...args: string[]): string {
   const options: ExecFileSyncOptionsWithStringEncoding = {
     cwd,
+    env: { ...process.env, FLATVIEW_ADDON: undefined, LD_PRELOAD: undefined },
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
   };
