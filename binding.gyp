@@ -18,6 +18,9 @@
         '<!(node -p "path.dirname(require.resolve(\'node-addon-api\'))")',
       ],
       'cflags_cc': ['-std=c++20', '-fvisibility=hidden', '<@(warnings)'],
+      'configurations': {
+        'Release': { 'defines': ['NDEBUG'] },
+      },
       'conditions': [
         ['sanitize != ""', {
           'cflags': [
