@@ -8,13 +8,19 @@
 
 #include <memory>
 
+#include "binding/engine_binding.h"
+
 namespace flatview::binding {
 namespace {
 
-struct Instance {};
+struct Instance {
+  EngineBinding engine;
+};
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   auto instance = std::make_unique<Instance>();
+  // A failure leaves an exception pending, which is what JavaScript then sees.
+  instance->engine.Register(env, exports);
   // Node-API owns it from here, and deletes it when the environment goes.
   env.SetInstanceData(instance.release());
   return exports;

@@ -137,6 +137,12 @@ class Arguments {
     return Fail(napi_throw_type_error, "ERR_INVALID_ARG_TYPE", index, what);
   }
 
+  // Throws an Error: the call makes no sense now, whatever its arguments.
+  void FailState(const char* message) {
+    if (!failed_) napi_throw_error(env_, "ERR_INVALID_STATE", message);
+    failed_ = true;
+  }
+
  private:
   static constexpr double kMaxSafeInteger = 9007199254740991.0;
 

@@ -1,0 +1,230 @@
+#include "binding/engine_binding.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "binding/functions.h"
+#include "engine/batch.h"
+#include "engine/flat_range.h"
+#include "engine/status.h"
+
+namespace flatview::binding {
+namespace {
+
+constexpr size_t kMinExchangeBytes = 4096;
+
+constexpr std::array<Function, 15> kFunctions = {{
+    {"useExchange", Callback<&EngineBinding::UseExchange>},
+    {"engineCreate", Callback<&EngineBinding::Create>},
+    {"engineDestroy", Callback<&EngineBinding::Destroy>},
+    {"engineUseBatch", Callback<&EngineBinding::UseBatch>},
+    {"engineCommit", Callback<&EngineBinding::Commit>},
+    {"engineReadChanges", Callback<&EngineBinding::ReadChanges>},
+    {"enginePublish", Callback<&EngineBinding::Publish>},
+    {"engineRollback", Callback<&EngineBinding::Rollback>},
+    {"engineViewSerial", Callback<&EngineBinding::ViewSerial>},
+    {"viewAcquire", Callback<&EngineBinding::AcquireView>},
+    {"viewRelease", Callback<&EngineBinding::ReleaseView>},
+    {"viewRoot", Callback<&EngineBinding::ViewRoot>},
+    {"viewRangeCount", Callback<&EngineBinding::ViewRangeCount>},
+    {"viewRanges", Callback<&EngineBinding::ViewRanges>},
+    {"viewLookup", Callback<&EngineBinding::ViewLookup>},
+}};
+
+napi_value Number(const Arguments& arguments, double value) {
+  napi_value result = nullptr;
+  napi_create_double(arguments.env(), value, &result);
+  return result;
+}
+
+napi_value Unsigned(const Arguments& arguments, size_t value) {
+  napi_value result = nullptr;
+  napi_create_uint32(arguments.env(), static_cast<uint32_t>(value), &result);
+  return result;
+}
+
+// Keeps `buffer` alive in place of what `reference` kept.
+void Replace(napi_env env, napi_value buffer, napi_ref& reference) {
+  if (reference != nullptr) napi_delete_reference(env, reference);
+  reference = nullptr;
+  if (buffer != nullptr) napi_create_reference(env, buffer, 1, &reference);
+}
+
+}  // namespace
+
+bool EngineBinding::Register(napi_env env, napi_value exports) {
+  return Define(env, exports, kFunctions, this);
+}
+
+napi_value EngineBinding::UseExchange(Arguments& arguments) {
+  const std::span<std::byte> bytes = arguments.ArrayBuffer(0);
+  if (!arguments.failed() && bytes.size() < kMinExchangeBytes) {
+    arguments.FailRange(0, "must have at least 4096 bytes");
+  }
+  if (arguments.failed()) return nullptr;
+  Replace(arguments.env(), arguments.value(0), exchange_reference_);
+  exchange_ = bytes;
+  return nullptr;
+}
+
+napi_value EngineBinding::Create(Arguments& arguments) {
+  const uint32_t handle = engines_.Add({.engine = std::make_unique<engine::Engine>()});
+  if (handle == 0) arguments.FailState("too many engines");
+  return handle == 0 ? nullptr : Unsigned(arguments, handle);
+}
+
+napi_value EngineBinding::Destroy(Arguments& arguments) {
+  EngineEntry* const entry = arguments.Handle(0, engines_);
+  if (entry == nullptr) return nullptr;
+  Replace(arguments.env(), nullptr, entry->batch);
+  engines_.Remove(arguments.Uint32(0));
+  return nullptr;
+}
+
+napi_value EngineBinding::UseBatch(Arguments& arguments) {
+  EngineEntry* const entry = arguments.Handle(0, engines_);
+  arguments.ArrayBuffer(1);
+  if (arguments.failed()) return nullptr;
+  Replace(arguments.env(), arguments.value(1), entry->batch);
+  return nullptr;
+}
+
+// The batch as it is now: empty if there is none, or if JavaScript has detached it.
+std::span<const std::byte> EngineBinding::BatchOf(Arguments& arguments, const EngineEntry& entry) {
+  napi_value buffer = nullptr;
+  void* bytes = nullptr;
+  size_t length = 0;
+  if (entry.batch == nullptr) return {};
+  napi_get_reference_value(arguments.env(), entry.batch, &buffer);
+  napi_get_arraybuffer_info(arguments.env(), buffer, &bytes, &length);
+  return {static_cast<const std::byte*>(bytes), length};
+}
+
+napi_value EngineBinding::Commit(Arguments& arguments) {
+  const EngineEntry* const entry = arguments.Handle(0, engines_);
+  const uint32_t count = arguments.Uint32(1);
+  const bool publish = arguments.Bool(2);
+  if (arguments.failed()) return nullptr;
+  const std::span<const std::byte> batch = BatchOf(arguments, *entry);
+  if (count > batch.size() / engine::kRecordBytes) {
+    arguments.FailRange(1, "must be at most the number of records in the engine's batch");
+  } else if (entry->engine->pending()) {
+    arguments.FailState("a commit is pending");
+  } else if (exchange_.empty()) {
+    arguments.FailState("there is no exchange buffer");
+  }
+  if (arguments.failed()) return nullptr;
+
+  const engine::Status status = entry->engine->Commit(batch.first(count * engine::kRecordBytes));
+  if (!status.ok()) {
+    const uint64_t subject = status.subject;
+    CopyChanges({&subject, 1});
+    return Number(arguments, static_cast<double>(status.refusal));
+  }
+  if (publish) entry->engine->Publish();
+  CopyChanges(entry->engine->changes());
+  return Number(arguments, static_cast<double>(entry->engine->changes().size()));
+}
+
+// Copies as many words as fit, and returns their number.
+size_t EngineBinding::CopyChanges(std::span<const uint64_t> words) {
+  const size_t count = std::min(words.size(), exchange_.size() / sizeof(uint64_t));
+  if (count > 0) std::memcpy(exchange_.data(), words.data(), count * sizeof(uint64_t));
+  return count;
+}
+
+napi_value EngineBinding::ReadChanges(Arguments& arguments) {
+  const EngineEntry* const entry = arguments.Handle(0, engines_);
+  const uint32_t from = arguments.Uint32(1);
+  if (arguments.failed()) return nullptr;
+  const std::span<const uint64_t> words = entry->engine->changes();
+  if (from > words.size()) {
+    arguments.FailRange(1, "lies behind the end of the changes");
+    return nullptr;
+  }
+  return Unsigned(arguments, CopyChanges(words.subspan(from)));
+}
+
+engine::Engine* EngineBinding::PendingEngine(Arguments& arguments) {
+  EngineEntry* const entry = arguments.Handle(0, engines_);
+  if (entry != nullptr && !entry->engine->pending()) arguments.FailState("no commit is pending");
+  return arguments.failed() ? nullptr : entry->engine.get();
+}
+
+napi_value EngineBinding::Publish(Arguments& arguments) {
+  if (engine::Engine* const engine = PendingEngine(arguments)) engine->Publish();
+  return nullptr;
+}
+
+napi_value EngineBinding::Rollback(Arguments& arguments) {
+  if (engine::Engine* const engine = PendingEngine(arguments)) engine->Rollback();
+  return nullptr;
+}
+
+// What the address space of arguments (engine, address space) shows at present.
+EngineBinding::View EngineBinding::PresentView(Arguments& arguments) {
+  const EngineEntry* const entry = arguments.Handle(0, engines_);
+  const uint32_t space = arguments.Uint32(1);
+  if (arguments.failed()) return nullptr;
+  View view = entry->engine->View(space);
+  if (view == nullptr) arguments.FailRange(1, "is no address space of this engine");
+  return view;
+}
+
+napi_value EngineBinding::ViewSerial(Arguments& arguments) {
+  const View view = PresentView(arguments);
+  return view == nullptr ? nullptr : Number(arguments, static_cast<double>(view->serial()));
+}
+
+napi_value EngineBinding::AcquireView(Arguments& arguments) {
+  View view = PresentView(arguments);
+  if (view == nullptr) return nullptr;
+  const uint32_t handle = views_.Add(std::move(view));
+  if (handle == 0) arguments.FailState("too many views are held");
+  return handle == 0 ? nullptr : Unsigned(arguments, handle);
+}
+
+napi_value EngineBinding::ReleaseView(Arguments& arguments) {
+  if (arguments.Handle(0, views_) != nullptr) views_.Remove(arguments.Uint32(0));
+  return nullptr;
+}
+
+napi_value EngineBinding::ViewRoot(Arguments& arguments) {
+  const View* const view = arguments.Handle(0, views_);
+  return view == nullptr ? nullptr : Unsigned(arguments, (*view)->root());
+}
+
+napi_value EngineBinding::ViewRangeCount(Arguments& arguments) {
+  const View* const view = arguments.Handle(0, views_);
+  return view == nullptr ? nullptr : Unsigned(arguments, (*view)->size());
+}
+
+napi_value EngineBinding::ViewRanges(Arguments& arguments) {
+  const View* const view = arguments.Handle(0, views_);
+  const uint64_t from = arguments.Uint64(1);
+  const uint32_t max_count = arguments.Uint32(2);
+  if (arguments.failed()) return nullptr;
+  const size_t first = (*view)->From(from);
+  const size_t room = std::min<size_t>(max_count, exchange_.size() / sizeof(engine::FlatRange));
+  const size_t count = std::min(room, (*view)->size() - first);
+  for (size_t i = 0; i < count; ++i) {
+    const engine::FlatRange range = (**view)[first + i];
+    std::memcpy(exchange_.data() + i * sizeof(range), &range, sizeof(range));
+  }
+  return Unsigned(arguments, count);
+}
+
+napi_value EngineBinding::ViewLookup(Arguments& arguments) {
+  const View* const view = arguments.Handle(0, views_);
+  const uint64_t address = arguments.Uint64(1);
+  if (arguments.failed()) return nullptr;
+  const std::optional<engine::FlatRange> range = (*view)->Lookup(address);
+  if (range && exchange_.empty()) arguments.FailState("there is no exchange buffer");
+  if (arguments.failed()) return nullptr;
+  if (range) std::memcpy(exchange_.data(), &*range, sizeof(*range));
+  return Unsigned(arguments, range ? 1 : 0);
+}
+
+}  // namespace flatview::binding

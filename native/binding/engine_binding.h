@@ -1,0 +1,62 @@
+#pragma once
+
+#include <node_api.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "binding/arguments.h"
+#include "binding/handle_table.h"
+#include "engine/engine.h"
+#include "engine/flat_view.h"
+
+namespace flatview::binding {
+
+// Engines and flat views as JavaScript uses them; lib/native/engine-addon.ts documents each
+// function and the layout of what crosses.
+//
+// Thread safety: none; one for each environment.
+class EngineBinding {
+ public:
+  // Adds the functions to `exports`. Returns false with an exception pending if that fails.
+  bool Register(napi_env env, napi_value exports);
+
+  napi_value UseExchange(Arguments& arguments);
+  napi_value Create(Arguments& arguments);
+  napi_value Destroy(Arguments& arguments);
+  napi_value UseBatch(Arguments& arguments);
+  napi_value Commit(Arguments& arguments);
+  napi_value ReadChanges(Arguments& arguments);
+  napi_value Publish(Arguments& arguments);
+  napi_value Rollback(Arguments& arguments);
+  napi_value ViewSerial(Arguments& arguments);
+  napi_value AcquireView(Arguments& arguments);
+  napi_value ReleaseView(Arguments& arguments);
+  napi_value ViewRoot(Arguments& arguments);
+  napi_value ViewRangeCount(Arguments& arguments);
+  napi_value ViewRanges(Arguments& arguments);
+  napi_value ViewLookup(Arguments& arguments);
+
+ private:
+  using View = std::shared_ptr<const engine::FlatView>;
+
+  struct EngineEntry {
+    std::unique_ptr<engine::Engine> engine;
+    napi_ref batch = nullptr;  // keeps the ArrayBuffer alive; the environment frees it at its end
+  };
+
+  engine::Engine* PendingEngine(Arguments& arguments);
+  View PresentView(Arguments& arguments);
+  std::span<const std::byte> BatchOf(Arguments& arguments, const EngineEntry& entry);
+  size_t CopyChanges(std::span<const uint64_t> words);
+
+  HandleTable<EngineEntry> engines_;
+  HandleTable<View> views_;
+  // Where results go that are larger than a number.
+  std::span<std::byte> exchange_;
+  napi_ref exchange_reference_ = nullptr;
+};
+
+}  // namespace flatview::binding
