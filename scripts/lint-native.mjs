@@ -1,5 +1,5 @@
 // Runs clang-tidy (.clang-tidy) over native/, with the flags of the CMake build.
-import { cmake, requireTools, root, run } from './native-tools.mjs';
+import { configure, requireTools, root, run } from './native-tools.mjs';
 
 requireTools({
   cmake: 'cmake',
@@ -7,5 +7,5 @@ requireTools({
   'clang-tidy-19': 'clang-tidy-19',
   'run-clang-tidy-19': 'clang-tidy-19',
 });
-cmake('configure', 'build-lint', {});
+configure('build-lint', {});
 run('run-clang-tidy-19', ['-quiet', '-j2', '-p=build-lint', `${root}/native/`]);

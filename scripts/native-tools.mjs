@@ -22,16 +22,20 @@ export function requireTools(tools) {
   process.exit(1);
 }
 
-/** Runs cmake-js on one of our build folders; `definitions` are CMake's -D. */
-export function cmake(command, folder, definitions) {
+/** Configures one of our build folders; `definitions` are CMake's -D. */
+export function configure(folder, definitions) {
   const options = Object.entries(definitions).map(([name, value]) => `--CD${name}=${value}`);
-  run(process.execPath, [
-    cmakeJs,
-    command,
-    `--out=${folder}`,
-    '--config=RelWithDebInfo',
-    '--log-level=warn',
-    '--parallel=2',
-    ...options,
-  ]);
+  runCmakeJs('configure', folder, options);
+}
+
+/** Builds the native tests and the addon into build-cmake/, with the sanitizers of -fsanitize=. */
+export function buildWithSanitizers(sanitizers) {
+  requireTools({ cmake: 'cmake', ninja: 'ninja-build', 'g++': 'g++' });
+  configure('build-cmake', { FLATVIEW_SANITIZE: sanitizers });
+  runCmakeJs('build', 'build-cmake', []);
+}
+
+function runCmakeJs(command, folder, options) {
+  const common = [`--out=${folder}`, '--config=RelWithDebInfo', '--log-level=warn', '--parallel=2'];
+  run(process.execPath, [cmakeJs, command, ...common, ...options]);
 }

@@ -4,7 +4,7 @@
 //
 // A NAME is a regular expression; only the tests that match one of them run.
 import { parseArgs } from 'node:util';
-import { cmake, requireTools, run } from './native-tools.mjs';
+import { buildWithSanitizers, run } from './native-tools.mjs';
 
 const { values, positionals } = parseArgs({
   options: { sanitize: { type: 'string', default: 'address,undefined' } },
@@ -12,9 +12,7 @@ const { values, positionals } = parseArgs({
 });
 const chosen = positionals.length > 0 ? ['--tests-regex', positionals.join('|')] : [];
 
-requireTools({ cmake: 'cmake', ninja: 'ninja-build', 'c++': 'g++' });
-cmake('configure', 'build-cmake', { FLATVIEW_SANITIZE: values.sanitize });
-cmake('build', 'build-cmake', { FLATVIEW_SANITIZE: values.sanitize });
+buildWithSanitizers(values.sanitize);
 run('ctest', [
   '--test-dir',
   'build-cmake',

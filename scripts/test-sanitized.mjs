@@ -4,14 +4,9 @@
 //   node scripts/test-sanitized.mjs [PART...]      as test/run.mjs
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
-import { cmake, requireTools, root, run } from './native-tools.mjs';
+import { buildWithSanitizers, root, run } from './native-tools.mjs';
 
-requireTools({ cmake: 'cmake', ninja: 'ninja-build', 'g++': 'g++' });
-cmake('configure', 'build-cmake', {
-  FLATVIEW_SANITIZE: 'address,undefined',
-  CMAKE_CXX_COMPILER: 'g++',
-});
-cmake('build', 'build-cmake', {});
+buildWithSanitizers('address,undefined');
 
 // Node is not built with ASan, so its runtime has to be there before Node is.
 const runtime = execFileSync('g++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
