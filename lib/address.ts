@@ -1,0 +1,60 @@
+import { FlatviewError } from './errors.js';
+
+/**
+ * An address, offset or size in bytes as a caller may write it: a bigint, or a number where that is exact
+ * (a safe integer). Results are always bigint.
+ */
+export type AddressLike = bigint | number;
+
+/** The size of the whole 64-bit address range, and the largest size of a region: 2^64 bytes. */
+export const wholeRange: bigint = 1n << 64n;
+
+/** The last 64-bit address. */
+export const lastAddress: bigint = wholeRange - 1n;
+
+/**
+ * The 64-bit address or offset that `value` is.
+ *
+ * @throws `ERR_ADDRESS_RANGE` unless it is an integer of 0 to 2^64 - 1; `what` names it in the message.
+ */
+export function toAddress(value: AddressLike, what: string): bigint {
+  const address = toBigInt(value, what);
+  if (address < 0n || address > lastAddress) {
+    throw new FlatviewError(
+      'ERR_ADDRESS_RANGE',
+      `${what} is ${hex(address)}: outside 0 to ${hex(lastAddress)}`,
+    );
+  }
+  return address;
+}
+
+/**
+ * The 65-bit size that `value` is.
+ *
+ * @throws `ERR_ADDRESS_RANGE` unless it is an integer of 0 to 2^64; `what` names it in the message.
+ */
+export function toSize(value: AddressLike, what: string): bigint {
+  const size = toBigInt(value, what);
+  if (size < 0n || size > wholeRange) {
+    throw new FlatviewError(
+      'ERR_ADDRESS_RANGE',
+      `${what} is ${hex(size)}: outside 0 to ${hex(wholeRange)}`,
+    );
+  }
+  return size;
+}
+
+/** `value` as `0x` and hexadecimal digits; negative values have their sign in front. */
+export function hex(value: AddressLike): string {
+  return value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
+}
+
+function toBigInt(value: AddressLike, what: string): bigint {
+  if (typeof value === 'bigint') return value;
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value);
+  const shown = typeof value === 'number' ? String(value) : typeof value;
+  throw new FlatviewError(
+    'ERR_ADDRESS_RANGE',
+    `${what} is ${shown}: not a bigint and not a safe integer`,
+  );
+}

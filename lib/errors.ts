@@ -1,0 +1,79 @@
+/**
+ * Every code that a {@link FlatviewError} can carry, with what it means. Codes are stable: programs match
+ * `error.code`, people read `error.message`.
+ */
+export const errorCodes = {
+  ERR_ADDON_NOT_FOUND: 'The native addon could not be loaded on this platform.',
+  ERR_ADDRESS_RANGE:
+    'An address, offset or size is negative, fractional, too large or out of bounds.',
+  ERR_ADDRESS_SPACE_DESTROYED: 'The address space was destroyed.',
+  ERR_ALIAS_RECURSION: 'Aliases lead back to where they came from, without end.',
+  ERR_ALIAS_SUBREGION: 'An alias cannot have subregions.',
+  ERR_BOUNCE_BUFFERS: 'The bounce buffers of an address space are in use up to its limit.',
+  ERR_CHANGE_IN_LISTENER: 'The tree cannot be changed while listeners are being told of a change.',
+  ERR_DISCARD_MANAGER:
+    'A discard manager was set, removed or used in a way that its region does not allow.',
+  ERR_INVALID_ARGUMENT: 'An argument has the wrong type or value.',
+  ERR_IOMMU: 'An IOMMU region or notifier was used in a way that it does not allow.',
+  ERR_LISTENER_FAILED: 'A listener threw; the commit was undone for all.',
+  ERR_LISTENER_REGISTERED: 'The listener is registered already, or not registered.',
+  ERR_MALFORMED_INPUT: 'A dump or document could not be understood.',
+  ERR_MEMORY_CLOSED: 'The host memory was closed.',
+  ERR_NO_HOST_MEMORY: 'The region has no memory in this process.',
+  ERR_NOT_SUBREGION: 'The region is not a subregion of the other.',
+  ERR_PRIORITY_RANGE: 'A priority is not a 32-bit signed integer.',
+  ERR_REGION_BUSY: 'The region is still in use.',
+  ERR_REGION_DESTROYED: 'The region was destroyed.',
+  ERR_REGION_MAPPED: 'The region is a subregion already.',
+  ERR_REGION_RECURSION: 'A region cannot be put under itself.',
+  ERR_SYSTEM_CALL: 'A system call failed; see `errno`, `syscall` and the message.',
+  ERR_TOO_DEEP: 'Regions are nested deeper than can be rendered.',
+  ERR_TOPOLOGY_CLOSED: 'The topology was closed.',
+  ERR_TOPOLOGY_MISMATCH: 'Regions of two topologies cannot be combined.',
+  ERR_TRANSACTION_ASYNC: 'A transaction body cannot be asynchronous.',
+  ERR_TRANSACTION_OPEN: 'This cannot be done within a transaction.',
+  ERR_TRANSACTION_UNBALANCED: 'A commit or rollback has no matching begin.',
+  ERR_VIEW_TOO_LARGE: 'Rendering takes more work than is allowed.',
+  ERR_WINDOW: 'Memory cannot be shown as one array: too long, or the runtime forbids it.',
+} as const;
+
+/** The stable code of a {@link FlatviewError}. */
+export type ErrorCode = keyof typeof errorCodes;
+
+/** What an error can carry beside its code and message. */
+export interface ErrorDetails {
+  /** The error that led to this one. */
+  readonly cause?: unknown;
+  /** Name of the kernel's error, such as `ENOMEM`. */
+  readonly errno?: string;
+  /** The system call or ioctl that failed, with its arguments. */
+  readonly syscall?: string;
+  /** Name of the listener that failed. */
+  readonly listener?: string;
+  /** What else went wrong while a failed commit was being undone. */
+  readonly undoFailures?: readonly unknown[];
+  /** Line of the input, counted from 1. */
+  readonly line?: number;
+}
+
+/** The one class of error that this package throws: an embedder's mistake or a kernel's refusal. */
+export class FlatviewError extends Error {
+  override readonly name: string = 'FlatviewError';
+  /** Stable code, one of {@link errorCodes}. */
+  readonly code: ErrorCode;
+  readonly errno: string | undefined;
+  readonly syscall: string | undefined;
+  readonly listener: string | undefined;
+  readonly undoFailures: readonly unknown[];
+  readonly line: number | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, 'cause' in details ? { cause: details.cause } : undefined);
+    this.code = code;
+    this.errno = details.errno;
+    this.syscall = details.syscall;
+    this.listener = details.listener;
+    this.undoFailures = details.undoFailures ?? [];
+    this.line = details.line;
+  }
+}

@@ -1,0 +1,16 @@
+export type { AddressLike } from './address.js';
+export { type ErrorCode, type ErrorDetails, errorCodes, FlatviewError } from './errors.js';
+export type { AddressSpace } from './memory/address-space.js';
+export type { AliasOptions, AliasRegion } from './memory/alias-region.js';
+export type { CoalescedRange } from './memory/coalesced-range.js';
+export type { FlatRange, FlatView } from './memory/flat-view.js';
+export type { IoRegion } from './memory/io-region.js';
+export type { IoEventFd } from './memory/ioeventfd.js';
+export type { IommuRegion } from './memory/iommu-region.js';
+export type { MemoryListener } from './memory/memory-listener.js';
+export type { MemoryRegion, RegionOptions } from './memory/memory-region.js';
+export type { RamOptions, RamRegion } from './memory/ram-region.js';
+export { type DirtyLogClient, dirtyLogClients, type RegionKind } from './memory/region-state.js';
+export type { RomDeviceOptions, RomDeviceRegion } from './memory/rom-device-region.js';
+export type { MemoryRegionSection } from './memory/section.js';
+export { MemoryTopology } from './memory/topology.js';

@@ -1,0 +1,17 @@
+import type { MemoryRegionOps } from './access/memory-region-ops.js';
+import { MemoryRegion, type RegionOrigin } from './memory-region.js';
+
+/** A region whose accesses call functions of the embedder. */
+export class IoRegion extends MemoryRegion {
+  readonly ops: MemoryRegionOps;
+
+  /** @internal */
+  constructor(origin: RegionOrigin, ops: MemoryRegionOps) {
+    super(origin);
+    this.ops = ops;
+  }
+
+  protected override get isBigEndian(): boolean {
+    return this.ops.endianness === 'big';
+  }
+}

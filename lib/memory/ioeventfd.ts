@@ -1,0 +1,99 @@
+import type { MemoryRegionSection } from './section.js';
+
+/**
+ * An eventfd that the kernel signals when the guest writes at an address, instead of an exit (KVM_IOEVENTFD).
+ */
+export interface IoEventFd {
+  /** In a region's list the offset within the region, in a listener's callback the address; bytes. */
+  readonly address: bigint;
+  /** Width of the write in bytes: 1, 2, 4 or 8; 0 matches any width. */
+  readonly size: 0 | 1 | 2 | 4 | 8;
+  /** The value that must be written, in the guest's byte order; `undefined` matches any value. */
+  readonly data: bigint | undefined;
+  /** The eventfd. */
+  readonly fd: number;
+}
+
+/**
+ * Order of ioeventfds: by address, width, whether a value is matched, the value, the file descriptor
+ * (as QEMU compares them in memory_region_ioeventfd_before). Negative, zero or positive, as for a sort.
+ */
+export function compareIoEventFds(a: IoEventFd, b: IoEventFd): number {
+  return (
+    compare(a.address, b.address) ||
+    compare(a.size, b.size) ||
+    compare(Number(a.data !== undefined), Number(b.data !== undefined)) ||
+    compare(a.data ?? 0n, b.data ?? 0n) ||
+    compare(a.fd, b.fd)
+  );
+}
+
+/** `value` of `size` bytes with its bytes in the opposite order; a `size` of 0 leaves it alone. */
+export function swapBytes(value: bigint, size: number): bigint {
+  let swapped = 0n;
+  let rest = value;
+  for (let i = 0; i < size; i++) {
+    swapped = (swapped << 8n) | (rest & 0xffn);
+    rest >>= 8n;
+  }
+  return size === 0 ? value : swapped;
+}
+
+/** An ioeventfd of a region where a section shows it: its `address` is one of the address space. */
+export interface ShownIoEventFd {
+  readonly ioeventfd: IoEventFd;
+  readonly section: MemoryRegionSection;
+}
+
+/**
+ * The ioeventfds of a region where `section` shows it. Those that the section doesn't touch are left out: one that
+ * lies under another region must not fire.
+ */
+export function shownIoEventFds(
+  ioeventfds: readonly IoEventFd[],
+  section: MemoryRegionSection,
+): ShownIoEventFd[] {
+  const { address: start, offset, size: length } = section;
+  return ioeventfds
+    .filter(
+      ({ address, size }) =>
+        address < offset + length && address + BigInt(Math.max(size, 1)) > offset,
+    )
+    .map((it) => ({ ioeventfd: { ...it, address: start + (it.address - offset) }, section }));
+}
+
+/** What became of an ioeventfd that showed or shows. */
+export interface IoEventFdChange extends ShownIoEventFd {
+  readonly added: boolean;
+}
+
+/**
+ * The difference of two lists of ioeventfds, in the order in which QEMU tells of it: that of
+ * {@link compareIoEventFds}. What stands in both is left out.
+ */
+export function ioEventFdChanges(
+  before: readonly ShownIoEventFd[],
+  after: readonly ShownIoEventFd[],
+): IoEventFdChange[] {
+  const all = [
+    ...before.map((shown) => ({ ...shown, added: false })),
+    ...after.map((shown) => ({ ...shown, added: true })),
+  ].sort(compareShown);
+  const changes: IoEventFdChange[] = [];
+  for (const change of all) {
+    const last = changes.at(-1);
+    // Sorting is stable: where two are equal, the one that showed before comes first.
+    const cancels = last !== undefined && last.added !== change.added;
+    if (cancels && compareShown(last, change) === 0) changes.pop();
+    else changes.push(change);
+  }
+  return changes;
+}
+
+function compareShown(a: ShownIoEventFd, b: ShownIoEventFd): number {
+  return compareIoEventFds(a.ioeventfd, b.ioeventfd);
+}
+
+function compare<T extends bigint | number>(a: T, b: T): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,58 @@
+import type { IoEventFd } from './ioeventfd.js';
+import type { MemoryRegionSection } from './section.js';
+
+/**
+ * Hears what a commit changes: the way from the flat view into a kernel or a device. Every method is optional.
+ *
+ * At each commit that changes something every listener's `begin` is called, lowest `priority` first. Then, one
+ * address space after the other: for each range that is gone, ascending, `coalescedIoDel` and `regionDel`, highest
+ * priority XX Then every `commit`, lowest priority first. A range that changes in anything but its
+ * dirty-log mask is deleted and added. (QEMU: address_space_update_topology_pass.)
+ *
+ * Flat views and lookups are those from before the commit until the last `commit` has returned, as a commit can
+ * still fail. Within a callback the tree can't be changed (`ERR_CHANGE_IN_LISTENER`).
+ *
+ * A callback that throws must have had no effect, and a `commit` that throws must have left things as they were
+ * before its `begin`. The whole commit is then undone for all: listeners hear the opposite of what they heard, in
+ * reverse order (bracketed by `begin` and `commit` again where `commit` was called already), the tree and the views
+ * are as before, and the caller gets one `ERR_LISTENER_FAILED`.
+ */
+export interface MemoryListener {
+  /** What messages call it. Default: the name of its class. */
+  readonly name?: string;
+  /**
+   * Place among the listeners, read once when it is added: adds go from the lowest priority to the highest, dels from
+   * the highest to the lowest; among equals the one that was added first comes first. Default: 0; QEMU gives the
+   * accelerators 10.
+   */
+  readonly priority?: number;
+  begin?(): void;
+  commit?(): void;
+  regionAdd?(section: MemoryRegionSection): void;
+  regionDel?(section: MemoryRegionSection): void;
+  /** Called for every range that stays as it was, which costs time at each commit: only for who really needs it. */
+  regionNop?(section: MemoryRegionSection): void;
+  /** More clients watch the range; masks of `dirtyLogClients` before and after. */
+  logStart?(section: MemoryRegionSection, oldMask: number, newMask: number): void;
+  /** Fewer clients watch the range. */
+  logStop?(section: MemoryRegionSection, oldMask: number, newMask: number): void;
+  /** Asks for the pages that were written: they go into the region's dirty state. */
+  logSync?(section: MemoryRegionSection): void;
+  /** All memory is going to be watched. */
+  logGlobalStart?(): void;
+  /** Memory is no longer watched as a whole. */
+  logGlobalStop?(): void;
+  /** `ioeventfd.address` is an address here. */
+  eventfdAdd?(section: MemoryRegionSection, ioeventfd: IoEventFd): void;
+  eventfdDel?(section: MemoryRegionSection, ioeventfd: IoEventFd): void;
+  /** Writes to `size` bytes at `address` may be gathered; cut to the section. */
+  coalescedIoAdd?(section: MemoryRegionSection, address: bigint, size: bigint): void;
+  coalescedIoDel?(section: MemoryRegionSection, address: bigint, size: bigint): void;
+}
+
+/** @internal What messages call `listener`. */
+export function listenerName(listener: MemoryListener): string {
+  return (
+    listener.name ?? (listener.constructor === Object ? 'listener' : listener.constructor.name)
+  );
+}

@@ -1,0 +1,25 @@
+import type { AddressSpace } from './address-space.js';
+import { FlatRange } from './flat-view.js';
+
+/** A flat range, or a part of one, as a listener hears of it: together with the address space that it lies in. */
+export class MemoryRegionSection extends FlatRange {
+  /** The address space in which `address` is an address. */
+  readonly addressSpace: AddressSpace;
+
+  /** @internal */
+  constructor(addressSpace: AddressSpace, range: FlatRange) {
+    super(range.address, range.size, range.region, range.offset, range.attributes);
+    this.addressSpace = addressSpace;
+  }
+
+  /** @internal The part of this section that lies in `size` bytes at `address`, which it must touch. */
+  within(address: bigint, size: bigint): MemoryRegionSection {
+    const start = address > this.address ? address : this.address;
+    const wantedEnd = address + size;
+    const ownEnd = this.address + this.size;
+    const end = wantedEnd < ownEnd ? wantedEnd : ownEnd;
+    const offset = this.offset + (start - this.address);
+    const part = new FlatRange(start, end - start, this.region, offset, this.attributes);
+    return new MemoryRegionSection(this.addressSpace, part);
+  }
+}

@@ -1,0 +1,407 @@
+import { type AddressLike, toAddress, toSize } from '../address.js';
+import { FlatviewError } from '../errors.js';
+import type { MemoryRegionOps } from './access/memory-region-ops.js';
+import { AddressSpace } from './address-space.js';
+import { type AliasOptions, AliasRegion } from './alias-region.js';
+import { Announcer } from './announcer.js';
+import { Engine } from './engine.js';
+import type { FlatView } from './flat-view.js';
+import { IoRegion } from './io-region.js';
+import type { IommuOps } from './iommu.js';
+import { IommuRegion } from './iommu-region.js';
+import type { MemoryListener } from './memory-listener.js';
+import { MemoryRegion, type RegionOptions, type RegionOrigin } from './memory-region.js';
+import { type RamOptions, RamRegion } from './ram-region.js';
+import { dirtyLogClients, type RegionKind } from './region-state.js';
+import { type RomDeviceOptions, RomDeviceRegion } from './rom-device-region.js';
+import { type Editable, type Effect, effects, TransactionLog } from './transaction.js';
+
+/** Rows that nobody can see yet are sent along with the next commit, or when there are this many. */
+const maxQueuedRows = 1024;
+
+/**
+ * The memory of one virtual machine: regions, the address spaces that show them, and who listens. There is no global
+ * state: a process can have many.
+ *
+ * Changes are made in transactions. A setter is one of its own; {@link transaction} makes one of many, so that
+ * listeners hear only the sum. Nothing here is asynchronous.
+ */
+export class MemoryTopology {
+  readonly #engine: Engine;
+  readonly #log: TransactionLog = new TransactionLog();
+  readonly #announcer: Announcer = new Announcer((region) => this.#log.before(region));
+  #spaces: readonly AddressSpace[] = Object.freeze([]);
+  #nextSequence = 1;
+  #closed = false;
+
+  constructor() {
+    this.#engine = new Engine(this, {
+      dirtyLogMask: ({ dirtyLogMask, isMigratable }) =>
+        dirtyLogMask | (this.isDirtyLogOn && isMigratable ? dirtyLogClients.migration : 0),
+      isTouched: (region) => {
+        const before = this.#log.before(region);
+        const { ioeventfds, coalescedRanges } = region.state;
+        return before.ioeventfds !== ioeventfds || before.coalescedRanges !== coalescedRanges;
+      },
+    });
+  }
+
+  /**
+   * A region with nothing of its own: its subregions show, and through the holes what lies below.
+   *
+   * @param size Size in bytes, 0 to 2^64.
+   * @throws `ERR_ADDRESS_RANGE`, `ERR_TOPOLOGY_CLOSED`, as all that make regions.
+   */
+  container(name: string, size: AddressLike, options: RegionOptions = {}): MemoryRegion {
+    return this.#register(new MemoryRegion(this.#origin('container', name, size, options)));
+  }
+
+  /** A region whose accesses call `ops`. */
+  io(name: string, size: AddressLike, ops: MemoryRegionOps, options: RegionOptions = {}): IoRegion {
+    return this.#register(new IoRegion(this.#origin('io', name, size, options), ops));
+  }
+
+  /** A region that claims its addresses and answers like nothing: what lies below is hidden. */
+  reservation(name: string, size: AddressLike, options: RegionOptions = {}): MemoryRegion {
+    return this.#register(new MemoryRegion(this.#origin('reservation', name, size, options)));
+  }
+
+  /**
+   * Memory of this process.
+   *
+   * @throws `ERR_SYSTEM_CALL`: the kernel has no such memory to give.
+   */
+  ram(name: string, size: AddressLike, options: RamOptions = {}): RamRegion {
+    return this.#register(new RamRegion(this.#origin('ram', name, size, options), options));
+  }
+
+  /** Memory that the guest can only read. It is filled through its `memory`. */
+  rom(name: string, size: AddressLike, options: RamOptions = {}): RamRegion {
+    return this.#register(new RamRegion(this.#origin('rom', name, size, options), options));
+  }
+
+  /**
+   * Mapped memory of a device: each access is made in exactly its width.
+   *
+   * @throws `ERR_INVALID_ARGUMENT`: neither `memory` nor `backing: 'none'` is given.
+   */
+  ramDevice(name: string, size: AddressLike, options: RamOptions): RamRegion {
+    if (options.memory === undefined && options.backing !== 'none') {
+      throw new FlatviewError('ERR_INVALID_ARGUMENT', `ram device "${name}" needs its memory`);
+    }
+    return this.#register(new RamRegion(this.#origin('ram-device', name, size, options), options));
+  }
+
+  /** Memory that is read like a rom and written through `ops`, such as flash. */
+  romDevice(
+    name: string,
+    size: AddressLike,
+    ops: MemoryRegionOps,
+    options: RomDeviceOptions = {},
+  ): RomDeviceRegion {
+    const origin = this.#origin('rom-device', name, size, options);
+    return this.#register(new RomDeviceRegion(origin, ops, options));
+  }
+
+  /**
+   * A window into `target`.
+   *
+   * @throws `ERR_TOPOLOGY_MISMATCH`, `ERR_REGION_DESTROYED`
+   */
+  alias(name: string, target: MemoryRegion, options: AliasOptions = {}): AliasRegion {
+    this.#assertOwn(target);
+    const aliasOffset = toAddress(options.offset ?? 0n, `offset of alias "${name}"`);
+    const rest = target.size > aliasOffset ? target.size - aliasOffset : 0n;
+    const origin = this.#origin('alias', name, options.size ?? rest, options);
+    return this.#register(new AliasRegion({ ...origin, aliasTarget: target, aliasOffset }));
+  }
+
+  /** A region that translates each access into another address space. */
+  iommu(
+    name: string,
+    size: AddressLike,
+    translator: IommuOps,
+    options: RegionOptions = {},
+  ): IommuRegion {
+    return this.#register(new IommuRegion(this.#origin('iommu', name, size, options), translator));
+  }
+
+  /**
+   * Shows the tree under `root`.
+   *
+   * @throws `ERR_TOPOLOGY_MISMATCH`, `ERR_REGION_DESTROYED`, what {@link commit} throws.
+   */
+  addressSpace(name: string, root: MemoryRegion): AddressSpace {
+    this.#assertOwn(root);
+    const id = this.#engine.allocateSpaceId();
+    const space = new AddressSpace(this, { name, root, id }, this.nextSequence());
+    this.edit(space, 'live', effects.memory);
+    return space;
+  }
+
+  /** The address spaces, in the order in which they were made. */
+  get addressSpaces(): readonly AddressSpace[] {
+    return this.#spaces;
+  }
+
+  /**
+   * Makes all changes of `body` at once: listeners hear of their sum when the outermost transaction ends. When `body`
+   * throws, its changes (not those of the transaction around it) are taken back, and nothing was heard of them.
+   *
+   * @returns What `body` returns.
+   * @throws What `body` throws; `ERR_TRANSACTION_ASYNC`: it returned a promise; `ERR_TRANSACTION_UNBALANCED`: it
+   *   called {@link begin} without {@link commit}, or the other way round; what {@link commit} throws.
+   */
+  transaction<T>(body: () => T): T {
+    this.begin();
+    const { depth } = this.#log;
+    let result: T;
+    try {
+      result = body();
+      assertSynchronous(result);
+      if (this.#log.depth !== depth) throw unbalanced('a transaction body');
+    } catch (error) {
+      while (this.#log.depth >= depth) this.#log.undo();
+      throw error;
+    }
+    this.commit();
+    return result;
+  }
+
+  /**
+   * Opens a transaction, within the open one if there is one. {@link transaction} is the safer way.
+   *
+   * @throws `ERR_TOPOLOGY_CLOSED`, `ERR_CHANGE_IN_LISTENER`
+   */
+  begin(): void {
+    this.#assertChangeable();
+    this.#log.begin();
+  }
+
+  /**
+   * Ends the innermost transaction. If it is the outermost one, the flat views are rendered and listeners are told;
+   * should that fail, everything is as it was before the transaction.
+   *
+   * @throws `ERR_TRANSACTION_UNBALANCED`; `ERR_LISTENER_FAILED`: a listener threw; `ERR_ALIAS_RECURSION`,
+   *   `ERR_TOO_DEEP`, `ERR_VIEW_TOO_LARGE`: the tree can't be rendered.
+   */
+  commit(): void {
+    this.#assertChangeable();
+    if (this.#log.depth === 0) throw unbalanced('commit');
+    if (this.#log.depth === 1) {
+      try {
+        this.#carryOut(this.#log.pending);
+      } catch (error) {
+        this.#log.undo();
+        throw error;
+      }
+    }
+    this.#log.keep();
+  }
+
+  /**
+   * Ends the innermost transaction, and takes its changes back.
+   *
+   * @throws `ERR_TRANSACTION_UNBALANCED`
+   */
+  rollback(): void {
+    this.#assertChangeable();
+    if (this.#log.depth === 0) throw unbalanced('rollback');
+    this.#log.undo();
+  }
+
+  /**
+   * Tells `listener` of all that shows in any address space, and from then on of every change.
+   *
+   * @param space The only address space to listen to.
+   * @throws As {@link AddressSpace.addListener}.
+   */
+  addListener(listener: MemoryListener, space?: AddressSpace): void {
+    this.#assertSettled('a listener is added');
+    space?.assertLive();
+    const spaces = space === undefined ? this.#spaces : [space];
+    this.#announcer.add(listener, space, spaces);
+    for (const it of spaces) this.#engine.queueAddressSpace(it);
+  }
+
+  /**
+   * Takes back what {@link addListener} did with the same arguments: `listener` hears that all is gone.
+   *
+   * @throws As {@link AddressSpace.removeListener}.
+   */
+  removeListener(listener: MemoryListener, space?: AddressSpace): void {
+    this.#assertSettled('a listener is removed');
+    const spaces = space === undefined ? this.#spaces : [space];
+    this.#announcer.remove(listener, space, spaces);
+    for (const it of spaces) this.#engine.queueAddressSpace(it);
+  }
+
+  /** Whether all memory is watched. */
+  get isDirtyLogOn(): boolean {
+    return this.#announcer.isLogging;
+  }
+
+  /**
+   * Starts watching all memory, as a migration does: listeners hear `logGlobalStart`, then `logStart` for each range.
+   * Every region of memory is touched, so this costs as much as there is. Nothing happens when it is so already.
+   *
+   * @throws `ERR_LISTENER_FAILED`: a listener threw; those who had heard it hear `logGlobalStop`.
+   */
+  startDirtyLog(): void {
+    this.#switchDirtyLog(true);
+  }
+
+  /** Takes back {@link startDirtyLog}: listeners hear `logStop` for each range, then `logGlobalStop`. */
+  stopDirtyLog(): void {
+    this.#switchDirtyLog(false);
+  }
+
+  /** Has listeners bring the dirty state of watched ranges up to date, of all regions or of one. */
+  syncDirtyLog(region?: MemoryRegion): void {
+    this.#assertChangeable();
+    this.#announcer.syncLog(this.#spaces, region);
+  }
+
+  /**
+   * Frees what the topology holds: the engine, and memory that was made for its regions. Listeners are told nothing:
+   * remove them before, where they hold something in a kernel. Later uses throw `ERR_TOPOLOGY_CLOSED`; flat views
+   * that were read stay valid. Closing twice does nothing.
+   *
+   * @throws `ERR_CHANGE_IN_LISTENER`
+   */
+  close(): void {
+    if (this.#closed) return;
+    this.#announcer.assertSilent();
+    this.#closed = true;
+    this.#engine.close();
+    for (const region of this.#engine.regions.regions) {
+      if (region instanceof RamRegion) region.releaseMemory();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** @internal Makes `next` the state of `subject`: in the open transaction, or in one of its own. */
+  edit<State>(subject: Editable<State>, next: State, effect: Effect): void {
+    this.#assertChangeable();
+    const alone = this.#log.depth === 0;
+    if (alone) this.#log.begin();
+    this.#log.edit(subject, next, effect);
+    if (subject instanceof MemoryRegion) this.#engine.queueRegion(subject);
+    if (alone) this.commit();
+  }
+
+  /** @internal A number that is higher than all before. */
+  nextSequence(): number {
+    return this.#nextSequence++;
+  }
+
+  /** @internal */
+  viewOf(space: AddressSpace): FlatView {
+    this.#assertOpen();
+    space.assertLive();
+    return this.#engine.viewOf(space);
+  }
+
+  /** @internal */
+  listenersOf(space: AddressSpace): readonly MemoryListener[] {
+    return this.#announcer.listenersOf(space);
+  }
+
+  /** @internal Brings the list of address spaces in step with the state of `space`. */
+  listAddressSpace(space: AddressSpace): void {
+    const others = this.#spaces.filter((it) => it !== space);
+    const spaces = space.isDestroyed ? others : [...others, space];
+    this.#spaces = Object.freeze(spaces.sort((a, b) => a.sequence - b.sequence));
+    this.#engine.queueAddressSpace(space);
+  }
+
+  #origin(kind: RegionKind, name: string, size: AddressLike, options: RegionOptions): RegionOrigin {
+    this.#assertChangeable();
+    const checked = toSize(size, `size of ${kind} "${name}"`);
+    const id = this.#engine.regions.allocate();
+    return { topology: this, id, kind, name, size: checked, options };
+  }
+
+  #register<Region extends MemoryRegion>(region: Region): Region {
+    this.#engine.regions.set(region);
+    this.#engine.queueRegion(region);
+    return region;
+  }
+
+  /** Renders and tells listeners, as far as `pending` makes it necessary. */
+  #carryOut(pending: Effect): void {
+    if (pending === effects.row && this.#engine.queueLength < maxQueuedRows) return;
+    if (!this.#announcer.hasListeners) {
+      this.#engine.commit(true);
+      return;
+    }
+    const views = this.#engine.commit(false);
+    try {
+      this.#announcer.changes(views, (pending & effects.memory) !== 0);
+    } catch (error) {
+      this.#engine.rollback();
+      throw error;
+    }
+    for (const space of this.#engine.publish()) this.#announcer.drop(space);
+  }
+
+  #switchDirtyLog(on: boolean): void {
+    this.#assertSettled('the dirty log is switched');
+    if (this.#announcer.isLogging === on) return;
+    this.#announcer.switchLog(on, () =>
+      this.transaction(() => {
+        for (const region of this.#engine.regions.regions) {
+          if (region?.isMigratable && !region.isDestroyed) {
+            this.edit(region, region.state, effects.memory);
+          }
+        }
+      }),
+    );
+  }
+
+  #assertOpen(): void {
+    if (!this.#closed) return;
+    throw new FlatviewError('ERR_TOPOLOGY_CLOSED', 'the topology was closed');
+  }
+
+  #assertChangeable(): void {
+    this.#assertOpen();
+    this.#announcer.assertSilent();
+  }
+
+  /** What listeners are told must be what is in effect: so not within a transaction. */
+  #assertSettled(what: string): void {
+    this.#assertChangeable();
+    if (this.#log.depth === 0) return;
+    throw new FlatviewError('ERR_TRANSACTION_OPEN', `${what} within a transaction: end it first`);
+  }
+
+  #assertOwn(region: MemoryRegion): void {
+    if (region.topology !== this) {
+      throw new FlatviewError(
+        'ERR_TOPOLOGY_MISMATCH',
+        `${region.label} belongs to another topology`,
+      );
+    }
+    if (!region.isDestroyed) return;
+    throw new FlatviewError('ERR_REGION_DESTROYED', `${region.label} was destroyed`);
+  }
+}
+
+function assertSynchronous(result: unknown): void {
+  if (typeof (result as { then?: unknown } | null | undefined)?.then !== 'function') return;
+  throw new FlatviewError(
+    'ERR_TRANSACTION_ASYNC',
+    'the body of a transaction returned a promise: a transaction cannot wait',
+  );
+}
+
+function unbalanced(what: string): FlatviewError {
+  return new FlatviewError(
+    'ERR_TRANSACTION_UNBALANCED',
+    `${what} without a matching begin: every begin needs one commit or rollback`,
+  );
+}
