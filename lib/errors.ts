@@ -61,19 +61,21 @@ export class FlatviewError extends Error {
   override readonly name: string = 'FlatviewError';
   /** Stable code, one of {@link errorCodes}. */
   readonly code: ErrorCode;
-  readonly errno: string | undefined;
-  readonly syscall: string | undefined;
-  readonly listener: string | undefined;
-  readonly undoFailures: readonly unknown[];
-  readonly line: number | undefined;
+  /** Name of the kernel's error, such as `ENOMEM`. */
+  declare readonly errno?: string;
+  /** The system call or ioctl that failed, with its arguments. */
+  declare readonly syscall?: string;
+  /** Name of the listener that failed. */
+  declare readonly listener?: string;
+  /** What else went wrong while a failed commit was being undone. */
+  declare readonly undoFailures?: readonly unknown[];
+  /** Line of the input, counted from 1. */
+  declare readonly line?: number;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    super(message, 'cause' in details ? { cause: details.cause } : undefined);
+    const { cause, ...own } = details;
+    super(message, cause === undefined ? undefined : { cause });
     this.code = code;
-    this.errno = details.errno;
-    this.syscall = details.syscall;
-    this.listener = details.listener;
-    this.undoFailures = details.undoFailures ?? [];
-    this.line = details.line;
+    Object.assign(this, own);
   }
 }

@@ -48,7 +48,7 @@ export class RamRegion extends MemoryRegion {
 
   /** Which pages were written, for each client of the dirty log. */
   get dirtyPages(): DirtyBitmap {
-    this.#dirtyPages ??= new DirtyBitmap(this.size);
+    this.#dirtyPages ??= new DirtyBitmap();
     return this.#dirtyPages;
   }
 
