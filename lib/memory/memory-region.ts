@@ -1,5 +1,6 @@
 import { type AddressLike, hex, toAddress, toSize } from '../address.js';
 import { FlatviewError } from '../errors.js';
+import type { AddressSpace } from './address-space.js';
 import type { CoalescedRange } from './coalesced-range.js';
 import { compareIoEventFds, type IoEventFd, swapBytes } from './ioeventfd.js';
 import { findSection } from './region-search.js';
@@ -116,7 +117,8 @@ export class MemoryRegion {
     const address = toAddress(value, `address of ${this.label}`);
     if (address === this.state.address) return;
     const sequence = this.parent ? this.topology.nextSequence() : this.state.sequence;
-    this.edit({ ...this.state, address, sequence }, effects.memory);
+    const shows = this.parent !== undefined || this.#rootOf() !== undefined;
+    this.edit({ ...this.state, address, sequence }, shows ? effects.memory : effects.row);
   }
 
   /**
@@ -438,8 +440,12 @@ export class MemoryRegion {
     const child = this.#children?.values().next().value;
     if (child) return `the parent of ${child.label}`;
     if (this.#aliases > 0) return `shown by ${this.#aliases} alias(es)`;
-    const space = this.topology.addressSpaces.find(({ root }) => root === this);
-    return space && `the root of address space "${space.name}"`;
+    const space = this.#rootOf();
+    return space && `the root of ${space.label}`;
+  }
+
+  #rootOf(): AddressSpace | undefined {
+    return this.topology.addressSpaces.find(({ root }) => root === this);
   }
 
   #assertUsable(): void {
