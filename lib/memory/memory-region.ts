@@ -116,9 +116,7 @@ export class MemoryRegion {
   set address(value: AddressLike) {
     const address = toAddress(value, `address of ${this.label}`);
     if (address === this.state.address) return;
-    const sequence = this.parent ? this.topology.nextSequence() : this.state.sequence;
-    const shows = this.parent !== undefined || this.#rootOf() !== undefined;
-    this.edit({ ...this.state, address, sequence }, shows ? effects.memory : effects.row);
+    this.#place({ ...this.state, address });
   }
 
   /**
@@ -149,8 +147,7 @@ export class MemoryRegion {
   set priority(value: number) {
     const priority = toPriority(value, this);
     if (priority === this.state.priority) return;
-    const sequence = this.parent ? this.topology.nextSequence() : this.state.sequence;
-    this.edit({ ...this.state, priority, sequence }, this.parent ? effects.memory : effects.row);
+    this.#place({ ...this.state, priority });
   }
 
   /** Whether the region, and everything below it, shows at all. */
@@ -246,9 +243,7 @@ export class MemoryRegion {
       parent: this,
     };
     this.#assertCanHold(child);
-    const visible = this.enabled && child.enabled;
-    const sequence = this.topology.nextSequence();
-    child.edit({ ...state, sequence }, visible ? effects.memory : effects.row);
+    child.#place(state);
   }
 
   /**
@@ -395,6 +390,14 @@ export class MemoryRegion {
     const next = on ? flags | flag : flags & ~flag;
     if (next === flags) this.#assertUsable();
     else this.edit({ ...this.state, flags: next }, effect);
+  }
+
+  /** Puts the region where `state` says, on top of its siblings of equal priority. */
+  #place(state: RegionState): void {
+    const { parent } = state;
+    const sequence = parent === undefined ? state.sequence : this.topology.nextSequence();
+    const shows = parent === undefined ? this.#rootOf() !== undefined : parent.enabled;
+    this.edit({ ...state, sequence }, shows && this.enabled ? effects.memory : effects.row);
   }
 
   /** What makes the flat view change only where the region is enabled. */
