@@ -11,12 +11,21 @@
       "native/engine/render.cc",
       "native/engine/view_root.cc"
     ],
-    "kernel": [],
+    "kernel": [
+      "native/kernel/host_memory.cc",
+      "native/kernel/mapping.cc"
+    ],
     "binding": [
       "native/binding/addon.cc",
-      "native/binding/engine_binding.cc"
+      "native/binding/engine_binding.cc",
+      "native/binding/host_memory_binding.cc",
+      "native/binding/memory_windows.cc"
     ],
-    "tests": [],
+    "tests": [
+      "native/test/kernel/exact_access_test.cc",
+      "native/test/kernel/host_memory_test.cc",
+      "native/test/kernel/mapping_test.cc"
+    ],
     "binding_defines": [
       "NAPI_VERSION=9",
       "NAPI_DISABLE_CPP_EXCEPTIONS",

@@ -9,18 +9,21 @@
 #include <memory>
 
 #include "binding/engine_binding.h"
+#include "binding/host_memory_binding.h"
 
 namespace flatview::binding {
 namespace {
 
 struct Instance {
   EngineBinding engine;
+  HostMemoryBinding host_memory;
 };
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   auto instance = std::make_unique<Instance>();
   // A failure leaves an exception pending, which is what JavaScript then sees.
   instance->engine.Register(env, exports);
+  instance->host_memory.Register(env, exports);
   // Node-API owns it from here, and deletes it when the environment goes.
   env.SetInstanceData(instance.release());
   return exports;

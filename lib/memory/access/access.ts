@@ -1,0 +1,65 @@
+import { channel } from 'node:diagnostics_channel';
+import type { MemoryRegion } from '../memory-region.js';
+import { type MemTxAttributes, MemTxResult } from './mem-tx.js';
+
+/** Why an access, or a part of one, never reached a device or memory. */
+export type RejectionReason =
+  /** Nothing is there. */
+  | 'unassigned'
+  /** The region doesn't take accesses of this size, alignment or kind. */
+  | 'invalid'
+  /** It is not memory, and the access is for memory only. */
+  | 'not-memory'
+  /** The device was busy with an access that led to this one. */
+  | 'reentrant';
+
+/** A part of an access that was rejected. */
+export interface Rejection {
+  readonly reason: RejectionReason;
+  /** What is there; `undefined` where nothing is. */
+  readonly region: MemoryRegion | undefined;
+  /** Offset within the region; where nothing is, the address. */
+  readonly offset: bigint;
+  /** Size in bytes. */
+  readonly size: number;
+  readonly isWrite: boolean;
+}
+
+/**
+ * Publishes each {@link Rejection} on the diagnostics channel `flatview:rejected-access`. A guest can cause any number:
+ * nothing is logged here, and it costs nothing unless somebody subscribes.
+ */
+const rejections = channel('flatview:rejected-access');
+
+const rejectionResult: Readonly<Record<RejectionReason, MemTxResult>> = {
+  unassigned: MemTxResult.decodeError,
+  invalid: MemTxResult.decodeError,
+  'not-memory': MemTxResult.accessError,
+  reentrant: MemTxResult.accessError,
+};
+
+/** An access under way, of one or many parts. */
+export class Access {
+  readonly isWrite: boolean;
+  readonly attributes: MemTxAttributes;
+  /** Outcomes of all parts so far. */
+  result: MemTxResult = MemTxResult.ok;
+
+  constructor(isWrite: boolean, attributes: MemTxAttributes) {
+    this.isWrite = isWrite;
+    this.attributes = attributes;
+  }
+
+  /** Notes that a part came to nothing. */
+  reject(
+    reason: RejectionReason,
+    region: MemoryRegion | undefined,
+    offset: bigint,
+    size: number,
+  ): void {
+    this.result |= rejectionResult[reason];
+    if (!rejections.hasSubscribers) return;
+    const rejection: Rejection = { reason, region, offset, size, isWrite: this.isWrite };
+    rejections.publish(rejection);
+  }
+}

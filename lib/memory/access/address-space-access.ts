@@ -1,0 +1,144 @@
+import { type AddressLike, toAddress } from '../../address.js';
+import { FlatviewError } from '../../errors.js';
+import type { AddressSpace } from '../address-space.js';
+import { Access } from './access.js';
+import { getLittleEndian, littleEndian, putLittleEndian } from './byte-order.js';
+import type { Endianness, MemTxAttributes, MemTxResult } from './mem-tx.js';
+import { markDirty, memoryOf, nextPart, readValue, valueSize, writeValue } from './part.js';
+
+/** What a read came to. */
+export interface ReadOutcome {
+  /** The value, as wide as was asked for. Bytes that could not be read are 0. */
+  readonly value: bigint;
+  readonly result: MemTxResult;
+}
+
+/** @internal */
+export const noAttributes: MemTxAttributes = Object.freeze({});
+
+/**
+ * Reads `size` bytes at `address` as one value (QEMU: address_space_read).
+ *
+ * The bytes may belong to several regions: the access is cut where memory ends, and into what devices take at once;
+ * every part is made whatever becomes of the others. Addresses wrap around at 2^64. The flat view is the one at the
+ * beginning, also when a callback changes the tree.
+ *
+ * @param size Bytes, 1 to 8.
+ * @param endianness The order of bytes in the value. Default: `little`.
+ * @throws `ERR_ADDRESS_RANGE`; `ERR_INVALID_ARGUMENT` on another size; `ERR_NO_HOST_MEMORY`: memory that was made
+ *   without backing; what a callback throws.
+ */
+export function read(
+  space: AddressSpace,
+  address: AddressLike,
+  size: number,
+  attributes: MemTxAttributes = noAttributes,
+  endianness: Endianness = 'little',
+): ReadOutcome {
+  const first = toAddress(address, `address in ${space.label}`);
+  checkSize(size);
+  const access = new Access(false, attributes);
+  const view = space.flatView;
+  let value = 0n;
+  for (let done = 0; done < size; ) {
+    const part = nextPart(view, wrapped(first, done), size - done, access);
+    value |= readValue(part, access) << BigInt(done * 8);
+    done += valueSize(part);
+  }
+  return { value: littleEndian(value, size, endianness), result: access.result };
+}
+
+/**
+ * Writes the low `size` bytes of `value` at `address`; else as {@link read} (QEMU: address_space_write). What is
+ * read-only or takes no such access is left as it is, and a decode error says so.
+ */
+export function write(
+  space: AddressSpace,
+  address: AddressLike,
+  size: number,
+  value: bigint | number,
+  attributes: MemTxAttributes = noAttributes,
+  endianness: Endianness = 'little',
+): MemTxResult {
+  const first = toAddress(address, `address in ${space.label}`);
+  checkSize(size);
+  const bytes = littleEndian(toValue(value, size), size, endianness);
+  const access = new Access(true, attributes);
+  const view = space.flatView;
+  for (let done = 0; done < size; ) {
+    const part = nextPart(view, wrapped(first, done), size - done, access);
+    const length = valueSize(part);
+    writeValue(part, BigInt.asUintN(length * 8, bytes >> BigInt(done * 8)), access);
+    done += length;
+  }
+  return access.result;
+}
+
+/** Fills `into` with the bytes at `address`; else as {@link read}. */
+export function readBytes(
+  space: AddressSpace,
+  address: AddressLike,
+  into: Uint8Array,
+  attributes: MemTxAttributes = noAttributes,
+): MemTxResult {
+  const first = toAddress(address, `address in ${space.label}`);
+  checkBytes(into);
+  const access = new Access(false, attributes);
+  const view = space.flatView;
+  for (let done = 0; done < into.length; ) {
+    const part = nextPart(view, wrapped(first, done), into.length - done, access);
+    const bytes = into.subarray(done, done + part.length);
+    if (part.answerer === 'memory') memoryOf(part.region).copyOut(part.offset, bytes);
+    else if (part.answerer === 'nobody') bytes.fill(0);
+    else putLittleEndian(bytes, readValue(part, access));
+    done += part.length;
+  }
+  return access.result;
+}
+
+/** Writes all of `from` at `address`; else as {@link write}. */
+export function writeBytes(
+  space: AddressSpace,
+  address: AddressLike,
+  from: Uint8Array,
+  attributes: MemTxAttributes = noAttributes,
+): MemTxResult {
+  const first = toAddress(address, `address in ${space.label}`);
+  checkBytes(from);
+  const access = new Access(true, attributes);
+  const view = space.flatView;
+  for (let done = 0; done < from.length; ) {
+    const part = nextPart(view, wrapped(first, done), from.length - done, access);
+    const bytes = from.subarray(done, done + part.length);
+    if (part.answerer === 'memory') {
+      memoryOf(part.region).copyIn(part.offset, bytes);
+      markDirty(part, bytes.length, part.range.dirtyLogMask);
+    } else if (part.answerer !== 'nobody') {
+      writeValue(part, getLittleEndian(bytes), access);
+    }
+    done += part.length;
+  }
+  return access.result;
+}
+
+function wrapped(address: bigint, by: number): bigint {
+  return by === 0 ? address : BigInt.asUintN(64, address + BigInt(by));
+}
+
+function checkSize(size: number): void {
+  if (Number.isInteger(size) && size >= 1 && size <= 8) return;
+  const message = `size of an access is ${String(size)}: not 1 to 8 bytes`;
+  throw new FlatviewError('ERR_INVALID_ARGUMENT', message);
+}
+
+function checkBytes(bytes: Uint8Array): void {
+  if (bytes instanceof Uint8Array) return;
+  throw new FlatviewError('ERR_INVALID_ARGUMENT', 'the bytes of an access are not a Uint8Array');
+}
+
+function toValue(value: bigint | number, size: number): bigint {
+  if (typeof value === 'bigint') return BigInt.asUintN(size * 8, value);
+  if (Number.isSafeInteger(value)) return BigInt.asUintN(size * 8, BigInt(value));
+  const message = `value of a write is ${String(value)}: not a bigint and not a safe integer`;
+  throw new FlatviewError('ERR_INVALID_ARGUMENT', message);
+}

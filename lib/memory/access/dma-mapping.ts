@@ -1,0 +1,151 @@
+import { type AddressLike, toAddress, toSize } from '../../address.js';
+import { FlatviewError } from '../../errors.js';
+import type { AddressSpace } from '../address-space.js';
+import type { FlatView } from '../flat-view.js';
+import type { RamRegion } from '../ram-region.js';
+import { dirtyLogClients } from '../region-state.js';
+import { Access } from './access.js';
+import { noAttributes, readBytes, writeBytes } from './address-space-access.js';
+import { bounceBuffersOf } from './bounce-buffers.js';
+import { type MemTxAttributes, MemTxResult } from './mem-tx.js';
+import { type MemoryPart, markDirty, memoryOf, memoryPart } from './part.js';
+
+/** How {@link mapDma} maps. */
+export interface DmaMapOptions {
+  /** Whether the device writes the bytes; else it reads them. Never both. */
+  readonly isWrite: boolean;
+  readonly attributes?: MemTxAttributes;
+}
+
+/** Bytes of an address space that a device has at hand until it calls {@link unmap}. */
+export class DmaMapping {
+  /** The memory itself, or a bounce buffer. Can be less than was asked for. */
+  readonly bytes: Uint8Array;
+  /** Whether `bytes` is a copy. */
+  readonly isBounce: boolean;
+  /** What filling the bounce buffer came to. */
+  readonly result: MemTxResult;
+  #finish: ((accessLength: number) => MemTxResult) | undefined;
+
+  /** @internal */
+  constructor(
+    bytes: Uint8Array,
+    origin: { readonly isBounce: boolean; readonly result: MemTxResult },
+    finish: (accessLength: number) => MemTxResult,
+  ) {
+    this.bytes = bytes;
+    this.isBounce = origin.isBounce;
+    this.result = origin.result;
+    this.#finish = finish;
+  }
+
+  /**
+   * Ends the mapping; `bytes` must not be used any more. What the device wrote is marked as dirty, and goes from a
+   * bounce buffer to where it belongs.
+   *
+   * @param accessLength How many bytes the device wrote, from the first one on. Default: all.
+   * @returns What writing a bounce buffer back came to.
+   * @throws `ERR_ADDRESS_RANGE`: more than there are; `ERR_INVALID_ARGUMENT`: it was unmapped before.
+   */
+  unmap(accessLength: number = this.bytes.length): MemTxResult {
+    const finish = this.#finish;
+    if (finish === undefined) {
+      throw new FlatviewError('ERR_INVALID_ARGUMENT', 'the DMA mapping was unmapped before');
+    }
+    if (!Number.isInteger(accessLength) || accessLength < 0 || accessLength > this.bytes.length) {
+      const message = `length of a DMA access is ${accessLength}: not 0 to ${this.bytes.length}`;
+      throw new FlatviewError('ERR_ADDRESS_RANGE', message);
+    }
+    this.#finish = undefined;
+    return finish(accessLength);
+  }
+}
+
+/** The most bytes that one array shows on every supported Node.js: 4 GiB. */
+const maxLength = 2 ** 32;
+
+/**
+ * Gives a device `length` bytes at `address` to work on (QEMU: address_space_map).
+ *
+ * Memory isn't copied: the mapping goes on as long as the same region does, up to 4 GiB. All else goes through a bounce
+ * buffer, as far as the limit of the address space allows: it is filled here when the device reads, and written back by
+ * {@link DmaMapping.unmap} when it writes. Who got less than was asked for maps the rest next.
+ *
+ * @returns `undefined` when the bounce buffers are used up; `bounceBuffersOf(space).onAvailable` says when to try again.
+ * @throws `ERR_ADDRESS_RANGE`; `ERR_NO_HOST_MEMORY`: memory that was made without backing; what a callback throws.
+ */
+export function mapDma(
+  space: AddressSpace,
+  address: AddressLike,
+  length: AddressLike,
+  { isWrite, attributes = noAttributes }: DmaMapOptions,
+): DmaMapping | undefined {
+  const first = toAddress(address, `address in ${space.label}`);
+  const wanted = toSize(length, 'length of a DMA mapping');
+  const most = wanted < maxLength ? Number(wanted) : maxLength;
+  const access = new Access(isWrite, attributes);
+  const view = space.flatView;
+  const part = memoryPart(view, first, most, access);
+  if (part === undefined) return mapBounce(space, first, most, access);
+  return mapMemory(part, extended(view, part, first, most, access), isWrite);
+}
+
+/** How far the region of `part` goes on: ranges apart in the view can be neighbours in the region. */
+function extended(
+  view: FlatView,
+  part: MemoryPart,
+  address: bigint,
+  most: number,
+  access: Access,
+): number {
+  let { length } = part;
+  while (length < most) {
+    const next = memoryPart(
+      view,
+      BigInt.asUintN(64, address + BigInt(length)),
+      most - length,
+      access,
+    );
+    const continues = next?.region === part.region && next.offset === part.offset + BigInt(length);
+    if (!continues) break;
+    length += next.length;
+  }
+  return length;
+}
+
+function mapMemory(part: MemoryPart, length: number, isWrite: boolean): DmaMapping {
+  const bytes = memoryOf(part.region).window(part.offset, length);
+  return new DmaMapping(bytes, { isBounce: false, result: MemTxResult.ok }, (accessLength) => {
+    // The log may have been switched on since.
+    const mask = part.range.dirtyLogMask | presentDirtyLogMask(part.region);
+    if (isWrite) markDirty(part, accessLength, mask);
+    return MemTxResult.ok;
+  });
+}
+
+function mapBounce(
+  space: AddressSpace,
+  address: bigint,
+  most: number,
+  { isWrite, attributes }: Access,
+): DmaMapping | undefined {
+  const account = bounceBuffersOf(space);
+  const length = account.take(most);
+  if (length === 0 && most > 0) return undefined;
+  try {
+    const bytes = new Uint8Array(length);
+    const result = isWrite ? MemTxResult.ok : readBytes(space, address, bytes, attributes);
+    return new DmaMapping(bytes, { isBounce: true, result }, (accessLength) => {
+      account.give(length);
+      if (!isWrite) return MemTxResult.ok;
+      return writeBytes(space, address, bytes.subarray(0, accessLength), attributes);
+    });
+  } catch (error) {
+    account.give(length);
+    throw error;
+  }
+}
+
+function presentDirtyLogMask({ dirtyLogMask, isMigratable, topology }: RamRegion): number {
+  return dirtyLogMask | (topology.isDirtyLogOn && isMigratable ? dirtyLogClients.migration : 0);
+}

@@ -1,0 +1,236 @@
+#include "binding/host_memory_binding.h"
+
+#include <bit>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "binding/functions.h"
+#include "kernel/exact_access.h"
+
+namespace flatview::binding {
+namespace {
+
+using kernel::HostMemory;
+using kernel::SystemError;
+
+napi_value Number(napi_env env, double number) {
+  napi_value result = nullptr;
+  napi_create_double(env, number, &result);
+  return result;
+}
+
+napi_value BigInt(napi_env env, uint64_t number) {
+  napi_value result = nullptr;
+  napi_create_bigint_uint64(env, number, &result);
+  return result;
+}
+
+napi_value String(napi_env env, const std::string& text) {
+  napi_value result = nullptr;
+  napi_create_string_utf8(env, text.data(), text.size(), &result);
+  return result;
+}
+
+// The kernel's refusal as a SystemCallFailure of lib/native/system-call.ts.
+napi_value Failure(napi_env env, const SystemError& error) {
+  napi_value result = nullptr;
+  napi_create_object(env, &result);
+  napi_set_named_property(env, result, "call", String(env, error.call));
+  napi_set_named_property(env, result, "arguments", String(env, error.arguments));
+  napi_set_named_property(env, result, "errno", Number(env, error.number));
+  return result;
+}
+
+bool IsNumber(Arguments& arguments, size_t index) {
+  napi_valuetype type = napi_undefined;
+  napi_typeof(arguments.env(), arguments.value(index), &type);
+  return type == napi_number;
+}
+
+uint32_t AccessWidth(Arguments& arguments, size_t index) {
+  const uint32_t width = arguments.Uint32(index);
+  if (arguments.failed() || kernel::IsAccessWidth(width)) return width;
+  return arguments.FailRange(index, "must be 1, 2, 4 or 8");
+}
+
+uint64_t MemorySize(Arguments& arguments, size_t index) {
+  const uint64_t size = arguments.Uint64(index);
+  if (size <= HostMemory::kMaxSize) return size;
+  return arguments.FailRange(index, "is more than can be mapped");
+}
+
+uint64_t HugePageSize(Arguments& arguments, size_t index) {
+  const uint64_t size = MemorySize(arguments, index);
+  if (size == 0 || std::has_single_bit(size)) return size;
+  return arguments.FailRange(index, "must be 0 or a power of two");
+}
+
+}  // namespace
+
+bool HostMemoryBinding::Register(napi_env env, napi_value exports) {
+  const Function functions[] = {
+      {"hostMemoryAllocate", Callback<&HostMemoryBinding::Allocate>},
+      {"hostMemoryAt", Callback<&HostMemoryBinding::At>},
+      {"hostMemoryAddress", Callback<&HostMemoryBinding::Address>},
+      {"hostMemoryFileDescriptor", Callback<&HostMemoryBinding::FileDescriptor>},
+      {"hostMemoryPageSize", Callback<&HostMemoryBinding::PageSize>},
+      {"hostMemoryWindow", Callback<&HostMemoryBinding::Window>},
+      {"hostMemoryLoad", Callback<&HostMemoryBinding::Load>},
+      {"hostMemoryStore", Callback<&HostMemoryBinding::Store>},
+      {"hostMemoryCopyOut", Callback<&HostMemoryBinding::CopyOut>},
+      {"hostMemoryCopyIn", Callback<&HostMemoryBinding::CopyIn>},
+      {"hostMemoryDiscard", Callback<&HostMemoryBinding::Discard>},
+      {"hostMemoryClose", Callback<&HostMemoryBinding::Close>},
+      {"hostMemoryRelease", Callback<&HostMemoryBinding::Release>},
+  };
+  return Define(env, exports, functions, this);
+}
+
+napi_value HostMemoryBinding::Allocate(Arguments& arguments) {
+  const HostMemory::Options options = {
+      .size = MemorySize(arguments, 0),
+      .shared = arguments.Bool(1),
+      .huge_page_size = HugePageSize(arguments, 2),
+      .transparent_huge_pages = arguments.Bool(3),
+      .name = arguments.String(4),
+  };
+  if (arguments.failed()) return nullptr;
+  return Adopt(arguments, HostMemory::Allocate(options));
+}
+
+napi_value HostMemoryBinding::At(Arguments& arguments) {
+  const uint64_t address = arguments.Uint64(0);
+  const uint64_t size = MemorySize(arguments, 1);
+  if (address > UINT64_MAX - size) arguments.FailRange(1, "leads out of the address range");
+  if (arguments.failed()) return nullptr;
+  return Adopt(arguments, HostMemory::At(address, size));
+}
+
+napi_value HostMemoryBinding::Adopt(Arguments& arguments, Allocation allocation) {
+  if (const auto* error = std::get_if<SystemError>(&allocation)) {
+    return Failure(arguments.env(), *error);
+  }
+  auto* memory = std::get_if<HostMemory>(&allocation);
+  const uint32_t handle = memories_.Add(std::make_shared<WindowedMemory>(std::move(*memory)));
+  if (handle != 0) return Number(arguments.env(), handle);
+  napi_throw_range_error(arguments.env(), "ERR_OUT_OF_RANGE", "too many memories are open");
+  return nullptr;
+}
+
+napi_value HostMemoryBinding::Address(Arguments& arguments) {
+  const std::span<std::byte> bytes = Source(arguments, 0);
+  if (arguments.failed()) return nullptr;
+  return BigInt(arguments.env(), reinterpret_cast<uintptr_t>(bytes.data()));
+}
+
+napi_value HostMemoryBinding::FileDescriptor(Arguments& arguments) {
+  const WindowedMemory* const memory = Memory(arguments, 0);
+  return memory == nullptr ? nullptr : Number(arguments.env(), memory->memory().fd());
+}
+
+napi_value HostMemoryBinding::PageSize(Arguments& arguments) {
+  if (!IsNumber(arguments, 0)) {
+    arguments.Uint8Array(0);
+    if (arguments.failed()) return nullptr;
+    return BigInt(arguments.env(), HostMemory::OrdinaryPageSize());
+  }
+  const WindowedMemory* const memory = Memory(arguments, 0);
+  return memory == nullptr ? nullptr : BigInt(arguments.env(), memory->memory().page_size());
+}
+
+napi_value HostMemoryBinding::Window(Arguments& arguments) {
+  WindowedMemory* const memory = Memory(arguments, 0);
+  const uint64_t length = arguments.Uint64(2);
+  const std::span<std::byte> part = Part(arguments, length);
+  const bool fits = length > 0 && length <= WindowedMemory::kMaxWindow;
+  if (!fits) arguments.FailRange(2, "must be from 1 to 2^32");
+  if (arguments.failed()) return nullptr;
+  napi_value buffer = nullptr;
+  const napi_status status = memory->MakeWindow(arguments.env(), part, &buffer);
+  // `undefined` where the runtime forbids such buffers; any other failure has thrown.
+  return status == napi_ok ? buffer : nullptr;
+}
+
+napi_value HostMemoryBinding::Load(Arguments& arguments) {
+  const uint32_t width = AccessWidth(arguments, 2);
+  const std::span<std::byte> part = Part(arguments, width);
+  if (arguments.failed()) return nullptr;
+  return BigInt(arguments.env(), kernel::Load(part.data(), width));
+}
+
+napi_value HostMemoryBinding::Store(Arguments& arguments) {
+  const uint32_t width = AccessWidth(arguments, 2);
+  const uint64_t value = arguments.Uint64(3);
+  const std::span<std::byte> part = Part(arguments, width);
+  if (!arguments.failed()) kernel::Store(part.data(), width, value);
+  return nullptr;
+}
+
+napi_value HostMemoryBinding::CopyOut(Arguments& arguments) {
+  const std::span<std::byte> into = arguments.Uint8Array(2);
+  const std::span<std::byte> part = Part(arguments, into.size());
+  // The two may overlap: `into` can be a view of a window.
+  if (!part.empty()) std::memmove(into.data(), part.data(), part.size());
+  return nullptr;
+}
+
+napi_value HostMemoryBinding::CopyIn(Arguments& arguments) {
+  const std::span<std::byte> from = arguments.Uint8Array(2);
+  const std::span<std::byte> part = Part(arguments, from.size());
+  if (!part.empty()) std::memmove(part.data(), from.data(), part.size());
+  return nullptr;
+}
+
+napi_value HostMemoryBinding::Discard(Arguments& arguments) {
+  const WindowedMemory* const memory = Memory(arguments, 0);
+  const uint64_t offset = arguments.Uint64(1);
+  const uint64_t length = arguments.Uint64(2);
+  if (arguments.failed()) return nullptr;
+  const HostMemory& host = memory->memory();
+  if (!host.owned()) arguments.FailRange(0, "is not memory that was allocated here");
+  if (offset % host.page_size() != 0) arguments.FailRange(1, "is not a multiple of the page size");
+  if (length % host.page_size() != 0) arguments.FailRange(2, "is not a multiple of the page size");
+  const uint64_t end = host.bytes().size() + host.page_size() - 1;
+  if (offset > end || length > end - offset) arguments.FailRange(2, "leads out of the memory");
+  if (arguments.failed()) return nullptr;
+  const auto error = host.Discard(offset, length);
+  return error.has_value() ? Failure(arguments.env(), *error) : nullptr;
+}
+
+napi_value HostMemoryBinding::Close(Arguments& arguments) {
+  WindowedMemory* const memory = Memory(arguments, 0);
+  if (memory == nullptr) return nullptr;
+  memory->Close(arguments.env());
+  memories_.Remove(arguments.Uint32(0));
+  return nullptr;
+}
+
+napi_value HostMemoryBinding::Release(Arguments& arguments) {
+  if (Memory(arguments, 0) != nullptr) memories_.Remove(arguments.Uint32(0));
+  return nullptr;
+}
+
+WindowedMemory* HostMemoryBinding::Memory(Arguments& arguments, size_t index) {
+  const auto* const found = arguments.Handle(index, memories_);
+  return found == nullptr ? nullptr : found->get();
+}
+
+std::span<std::byte> HostMemoryBinding::Source(Arguments& arguments, size_t index) {
+  if (!IsNumber(arguments, index)) return arguments.Uint8Array(index);
+  const WindowedMemory* const memory = Memory(arguments, index);
+  return memory == nullptr ? std::span<std::byte>() : memory->memory().bytes();
+}
+
+std::span<std::byte> HostMemoryBinding::Part(Arguments& arguments, uint64_t length) {
+  const std::span<std::byte> bytes = Source(arguments, 0);
+  const uint64_t offset = arguments.Uint64(1);
+  if (arguments.failed()) return {};
+  if (offset <= bytes.size() && length <= bytes.size() - offset) {
+    return bytes.subspan(offset, length);
+  }
+  arguments.FailRange(1, "leads out of the memory");
+  return {};
+}
+
+}  // namespace flatview::binding

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <node_api.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <unordered_set>
+#include <utility>
+
+#include "kernel/host_memory.h"
+
+namespace flatview::binding {
+
+// Host memory, and the ArrayBuffers ("windows") that show parts of it to JavaScript without a copy.
+//
+// Lifetime: a window keeps the memory mapped. So the mapping goes when the last owner and the last
+// window are gone, in whatever order the garbage collector finds them, or when Close() is called,
+// which takes the windows away first.
+// Thread safety: none; lives and dies on its environment's thread.
+class WindowedMemory : public std::enable_shared_from_this<WindowedMemory> {
+ public:
+  // The largest ArrayBuffer that every supported Node.js makes of foreign memory (4 GiB, Node.js
+  // 20: buffer.constants.MAX_LENGTH). Beyond its limit Node.js runs the finalizer and fails as
+  // well.
+  static constexpr uint64_t kMaxWindow = uint64_t{1} << 32;
+
+  explicit WindowedMemory(kernel::HostMemory memory) : memory_(std::move(memory)) {}
+
+  const kernel::HostMemory& memory() const { return memory_; }
+
+  // Makes an ArrayBuffer over `part` of the bytes. Returns napi_ok and the buffer, or what
+  // Node-API answered: napi_no_external_buffers_allowed where the runtime forbids such buffers.
+  //
+  // REQUIRES: `part` lies within memory().bytes(); it is not empty, nor larger than kMaxWindow.
+  napi_status MakeWindow(napi_env env, std::span<std::byte> part, napi_value* buffer);
+
+  // Detaches all windows, so that every view of them has length 0, and unmaps the memory.
+  void Close(napi_env env);
+
+ private:
+  // A live ArrayBuffer. Owned by that buffer: its finalizer deletes this.
+  struct Window {
+    explicit Window(std::shared_ptr<WindowedMemory> shown) : memory(std::move(shown)) {}
+
+    const std::shared_ptr<WindowedMemory> memory;
+    // Weak: does not keep the buffer alive.
+    napi_ref buffer = nullptr;
+  };
+
+  static void Finalize(napi_env env, void* data, void* window);
+
+  kernel::HostMemory memory_;
+  std::unordered_set<Window*> windows_;
+};
+
+}  // namespace flatview::binding

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+
+#include "kernel/file_descriptor.h"
+#include "kernel/mapping.h"
+#include "kernel/system_error.h"
+
+namespace flatview::kernel {
+
+// Memory of this process that a guest or a device uses as its own: mapped here, or lent by whoever
+// mapped it.
+//
+// Invariants: pages are committed when they are first touched. The bytes stay where they are until
+// the object is destroyed or Close() is called.
+// Thread safety: none for the object; the bytes are as shared as their users make them.
+class HostMemory {
+ public:
+  // Larger requests are refused by the caller; no kernel grants one.
+  static constexpr uint64_t kMaxSize = uint64_t{1} << 62;
+
+  struct Options {
+    // Bytes; whole pages are mapped.
+    uint64_t size;
+    // Backed by a memfd, which other processes and the kernel's devices can map as well. It is
+    // sealed against resizing, so that nobody can make an access here fault.
+    bool shared;
+    // Bytes of a page from the hugetlb pool, a power of two; 0 for ordinary pages. The pages are
+    // reserved at once: the kernel refuses here rather than when the guest touches them.
+    uint64_t huge_page_size;
+    // Asks the kernel to use transparent huge pages where it can. Only advice.
+    bool transparent_huge_pages;
+    // What /proc calls a memfd.
+    std::string name;
+  };
+
+  // REQUIRES: size and huge_page_size <= kMaxSize, huge_page_size 0 or a power of two.
+  [[nodiscard]] static std::variant<HostMemory, SystemError> Allocate(const Options& options);
+
+  // Memory that somebody else mapped, and keeps mapped as long as this object lives. Refused with
+  // ENOMEM unless something is mapped in all of it.
+  //
+  // REQUIRES: size <= kMaxSize, address + size <= 2^64.
+  [[nodiscard]] static std::variant<HostMemory, SystemError> At(uint64_t address, uint64_t size);
+
+  // Bytes of an ordinary page of this processor.
+  static uint64_t OrdinaryPageSize();
+
+  // Empty after Close().
+  std::span<std::byte> bytes() const { return bytes_; }
+  // The memfd of shared memory, else FileDescriptor::kNone.
+  int fd() const { return fd_.get(); }
+  // Bytes of a page: what Discard() counts in, and what can be mapped at once.
+  uint64_t page_size() const { return page_size_; }
+  // Whether Allocate() made it.
+  bool owned() const { return mapping_.data() != nullptr; }
+
+  // Gives whole pages back to the kernel; they read as zeros, and cost nothing until touched again.
+  // Of shared memory for everyone who maps it.
+  //
+  // REQUIRES: owned(), offset and length multiples of page_size(), within bytes() rounded up.
+  [[nodiscard]] std::optional<SystemError> Discard(uint64_t offset, uint64_t length) const;
+
+  // Unmaps what was mapped here and closes the memfd. The bytes must not be used any more.
+  void Close();
+
+ private:
+  HostMemory(Mapping mapping, FileDescriptor fd, std::span<std::byte> bytes, uint64_t page_size);
+
+  Mapping mapping_;
+  FileDescriptor fd_;
+  std::span<std::byte> bytes_;
+  uint64_t page_size_;
+};
+
+}  // namespace flatview::kernel
