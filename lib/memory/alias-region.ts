@@ -31,6 +31,7 @@ export class AliasRegion extends MemoryRegion {
   }
 
   set offset(value: AddressLike) {
+    this.assertUsable();
     const aliasOffset = toAddress(value, `offset of ${this.label}`);
     if (aliasOffset === this.state.aliasOffset) return;
     this.edit({ ...this.state, aliasOffset }, this.enabled ? effects.memory : effects.row);

@@ -109,8 +109,7 @@ export class Announcer {
       logRanges();
     } catch (error) {
       this.#isLogging = false;
-      started.undo();
-      throw error;
+      throw withUndoFailures(error, started.undo());
     }
   }
 
@@ -153,11 +152,18 @@ export class Announcer {
       body(notification);
       notification.commit(bracketed);
     } catch (error) {
-      notification.undo();
-      throw error;
+      throw withUndoFailures(error, notification.undo());
     } finally {
       this.#isTelling = false;
     }
     return notification;
   }
+}
+
+/** `error`, together with what else went wrong while what it broke was being undone. */
+function withUndoFailures(error: unknown, undoFailures: readonly unknown[]): unknown {
+  if (!(error instanceof FlatviewError) || undoFailures.length === 0) return error;
+  const { code, message, ...details } = error;
+  const failed = `${message}; ${undoFailures.length} more failed while it was undone`;
+  return new FlatviewError(code, failed, { ...details, cause: error.cause, undoFailures });
 }

@@ -71,8 +71,10 @@ export class MemoryRegion {
   readonly aliasTarget: MemoryRegion | undefined;
   /** @internal Whether the engine is still to be sent this region's row. */
   rowPending = false;
-  /** How many aliases show this region. */
+  /** How many aliases there are of this region, wherever they are. */
   #aliases = 0;
+  /** How many aliases that have a parent show this region, directly or through further aliases. */
+  #placedAliases = 0;
   #children: Set<MemoryRegion> | undefined;
   /** The children in stacking order, until one is added, removed or moved. */
   #stacked: readonly MemoryRegion[] | undefined;
@@ -114,6 +116,7 @@ export class MemoryRegion {
   }
 
   set address(value: AddressLike) {
+    this.assertUsable();
     const address = toAddress(value, `address of ${this.label}`);
     if (address === this.state.address) return;
     this.#place({ ...this.state, address });
@@ -130,6 +133,7 @@ export class MemoryRegion {
   }
 
   set size(value: AddressLike) {
+    this.assertUsable();
     const size = toSize(value, `size of ${this.label}`);
     if (size !== this.state.size) this.edit({ ...this.state, size }, effects.memory);
   }
@@ -145,6 +149,7 @@ export class MemoryRegion {
   }
 
   set priority(value: number) {
+    this.assertUsable();
     const priority = toPriority(value, this);
     if (priority === this.state.priority) return;
     this.#place({ ...this.state, priority });
@@ -206,9 +211,9 @@ export class MemoryRegion {
     return this.#has(regionFlag.destroyed);
   }
 
-  /** Whether the region has a parent or an alias shows it (QEMU: memory_region_is_mapped). */
+  /** Whether the region, or an alias that shows it, has a parent (QEMU: memory_region_is_mapped). */
   get isMapped(): boolean {
-    return this.state.parent !== undefined || this.#aliases > 0;
+    return this.state.parent !== undefined || this.#placedAliases > 0;
   }
 
   /** The region that this one is a subregion of. */
@@ -345,6 +350,7 @@ export class MemoryRegion {
 
   /** Takes back every {@link addCoalescedRange}. */
   clearCoalescedRanges(): void {
+    this.assertUsable();
     if (this.state.coalescedRanges.length === 0) return;
     this.edit({ ...this.state, coalescedRanges: nothing }, this.#effectIfEnabled);
   }
@@ -374,13 +380,15 @@ export class MemoryRegion {
     if (parent !== undefined) parent.#dropChild(this);
     this.state = next;
     if (next.parent !== undefined) next.parent.#takeChild(this);
-    if (this.aliasTarget === undefined || isDestroyed === this.isDestroyed) return;
-    this.aliasTarget.#countAlias(isDestroyed ? 1 : -1);
+    if (this.aliasTarget === undefined) return;
+    this.aliasTarget.#countAlias(Number(isDestroyed) - Number(this.isDestroyed));
+    const placed = Number(next.parent !== undefined) - Number(parent !== undefined);
+    if (placed !== 0) this.aliasTarget.#countPlaced(placed);
   }
 
   /** Makes `next` the state, as a transaction or as a part of the open one. */
   protected edit(next: RegionState, effect: Effect): void {
-    this.#assertUsable();
+    this.assertUsable();
     this.topology.edit(this, next, effect);
   }
 
@@ -388,8 +396,8 @@ export class MemoryRegion {
   protected setFlag(flag: number, on: boolean, effect: Effect): void {
     const { flags } = this.state;
     const next = on ? flags | flag : flags & ~flag;
-    if (next === flags) this.#assertUsable();
-    else this.edit({ ...this.state, flags: next }, effect);
+    this.assertUsable();
+    if (next !== flags) this.edit({ ...this.state, flags: next }, effect);
   }
 
   /** Puts the region where `state` says, on top of its siblings of equal priority. */
@@ -434,8 +442,13 @@ export class MemoryRegion {
     this.#stacked = undefined;
   }
 
-  #countAlias(change: 1 | -1): void {
+  #countAlias(change: number): void {
     this.#aliases += change;
+  }
+
+  #countPlaced(change: number): void {
+    this.#placedAliases += change;
+    if (this.aliasTarget !== undefined) this.aliasTarget.#countPlaced(change);
   }
 
   #user(): string | undefined {
@@ -451,14 +464,15 @@ export class MemoryRegion {
     return this.topology.addressSpaces.find(({ root }) => root === this);
   }
 
-  #assertUsable(): void {
+  /** @internal @throws `ERR_REGION_DESTROYED` */
+  assertUsable(): void {
     if (!this.isDestroyed) return;
     throw new FlatviewError('ERR_REGION_DESTROYED', `${this.label} was destroyed`);
   }
 
   #assertCanHold(child: MemoryRegion): void {
-    this.#assertUsable();
-    child.#assertUsable();
+    this.assertUsable();
+    child.assertUsable();
     if (child.topology !== this.topology) {
       throw new FlatviewError(
         'ERR_TOPOLOGY_MISMATCH',

@@ -43,8 +43,6 @@ export class Notification {
   readonly #done = new Set<MemoryListener>();
   /** Listeners whose `commit` threw: they have forgotten the whole batch. */
   readonly #forgot = new Set<MemoryListener>();
-  /** What was thrown while undoing; part of the error that made undoing necessary. */
-  readonly #undoFailures: unknown[] = [];
 
   /** Calls `begin` of all, lowest priority first. */
   begin(listeners: readonly MemoryListener[]): void {
@@ -82,15 +80,17 @@ export class Notification {
   }
 
   /**
-   * Tells all the opposite of what they were told, the last thing first. Goes on when a listener throws again: that
-   * is kept in the `undoFailures` of the error that made undoing necessary.
+   * Tells all the opposite of what they were told, the last thing first, and goes on when a listener throws again.
+   *
+   * @returns What was thrown meanwhile.
    */
-  undo(): void {
+  undo(): unknown[] {
+    const failures: unknown[] = [];
     const attempt = (listener: MemoryListener, name: Callback, args: readonly unknown[]): void => {
       try {
         this.#call(listener, name, args);
       } catch (error) {
-        this.#undoFailures.push(error);
+        failures.push(error);
       }
     };
     for (const listener of this.#done) attempt(listener, 'begin', []);
@@ -99,13 +99,14 @@ export class Notification {
       attempt(listener, opposite[name], oppositeArguments(name, args));
     }
     for (const listener of [...this.#done, ...this.#begun]) attempt(listener, 'commit', []);
+    return failures;
   }
 
   #call(listener: MemoryListener, name: Callback, args: readonly unknown[]): void {
     try {
       (listener[name] as AnyCallback | undefined)?.apply(listener, [...args]);
     } catch (cause) {
-      throw failure(listener, name, args, cause, this.#undoFailures);
+      throw failure(listener, name, args, cause);
     }
   }
 }
@@ -121,7 +122,6 @@ function failure(
   callback: Callback,
   args: readonly unknown[],
   cause: unknown,
-  undoFailures: readonly unknown[],
 ): FlatviewError {
   const who = listenerName(listener);
   const [section] = args;
@@ -134,7 +134,6 @@ function failure(
   return new FlatviewError('ERR_LISTENER_FAILED', `${who}: ${callback} failed${where}: ${why}`, {
     cause,
     listener: who,
-    undoFailures,
     ...kernel,
   });
 }

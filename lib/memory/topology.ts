@@ -110,9 +110,10 @@ export class MemoryTopology {
    */
   alias(name: string, target: MemoryRegion, options: AliasOptions = {}): AliasRegion {
     this.#assertOwn(target);
-    const aliasOffset = toAddress(options.offset ?? 0n, `offset of alias "${name}"`);
-    const rest = target.size > aliasOffset ? target.size - aliasOffset : 0n;
-    const origin = this.#origin('alias', name, options.size ?? rest, options);
+    const { offset = 0n } = options;
+    const aliasOffset = toAddress(offset, `offset of alias "${name}"`);
+    const { size = target.size > aliasOffset ? target.size - aliasOffset : 0n } = options;
+    const origin = this.#origin('alias', name, size, options);
     return this.#register(new AliasRegion({ ...origin, aliasTarget: target, aliasOffset }));
   }
 
@@ -386,8 +387,7 @@ export class MemoryTopology {
         `${region.label} belongs to another topology`,
       );
     }
-    if (!region.isDestroyed) return;
-    throw new FlatviewError('ERR_REGION_DESTROYED', `${region.label} was destroyed`);
+    region.assertUsable();
   }
 }
 
