@@ -13,7 +13,6 @@ export class Announcer {
   readonly #registry: ListenerRegistry = new ListenerRegistry();
   readonly #before: Before;
   #isTelling = false;
-  #isLogging = false;
 
   /** @param before The state of a region that listeners know: that of the last commit. */
   constructor(before: Before) {
@@ -23,11 +22,6 @@ export class Announcer {
   /** Whether somebody listens to anything. */
   get hasListeners(): boolean {
     return this.#registry.all.length > 0;
-  }
-
-  /** Whether all memory is watched. */
-  get isLogging(): boolean {
-    return this.#isLogging;
   }
 
   /** Those who hear of changes in `space`, lowest priority first. */
@@ -47,29 +41,44 @@ export class Announcer {
   /**
    * Tells all of `views`, one address space after the other in the order in which they were made; bracketed by
    * `begin` and `commit` unless nothing but ioeventfds can have changed.
+   *
+   * @param logging Whether all memory is watched from now on, or no longer; `undefined` where that stays as it is.
    */
-  changes(views: readonly ViewChange[], bracketed: boolean): void {
+  changes(views: readonly ViewChange[], bracketed: boolean, logging?: boolean): void {
+    const all = this.#registry.all;
     const inOrder = views
       .flatMap(({ spaces, changes }) => spaces.map((space) => ({ space, changes })))
       .sort((a, b) => a.space.sequence - b.space.sequence);
-    this.#tell(bracketed ? this.#registry.all : [], (notification) => {
+    this.#tell((notification) => {
+      if (logging === true) notification.tell(all, 'forward', 'logGlobalStart');
+      if (bracketed) notification.begin(all);
       for (const { space, changes } of inOrder) {
         tellChanges(notification, this.#registry.of(space), space, changes, this.#before);
       }
+      if (bracketed) notification.commit(all);
+      if (logging === false) notification.tell(all, 'reverse', 'logGlobalStop');
     });
   }
 
-  /** Adds a listener, for one address space or for all, and tells it of everything. */
+  /**
+   * Adds a listener, for one address space or for all, and tells it of everything.
+   *
+   * @param spaces The address spaces that it listens to.
+   * @param logging Whether all memory is watched.
+   */
   add(
     listener: MemoryListener,
     space: AddressSpace | undefined,
     spaces: readonly AddressSpace[],
+    logging: boolean,
   ): void {
     this.#registry.add(listener, space);
     try {
-      this.#tell([listener], (notification) => {
-        if (this.#isLogging) notification.tell([listener], 'forward', 'logGlobalStart');
+      this.#tell((notification) => {
+        notification.begin([listener]);
+        if (logging) notification.tell([listener], 'forward', 'logGlobalStart');
         for (const it of spaces) tellEverything(notification, listener, it);
+        notification.commit([listener]);
       });
     } catch (error) {
       this.#registry.remove(listener, space);
@@ -84,8 +93,10 @@ export class Announcer {
     spaces: readonly AddressSpace[],
   ): void {
     this.#registry.assertAdded(listener, space);
-    this.#tell([listener], (notification) => {
+    this.#tell((notification) => {
+      notification.begin([listener]);
       for (const it of spaces) tellEverythingGone(notification, listener, it);
+      notification.commit([listener]);
     });
     this.#registry.remove(listener, space);
   }
@@ -95,39 +106,9 @@ export class Announcer {
     this.#registry.drop(space);
   }
 
-  /** Starts or stops watching all memory; `logRanges` makes the commit in which each range hears of it. */
-  switchLog(on: boolean, logRanges: () => void): void {
-    if (on) this.#startLog(logRanges);
-    else this.#stopLog(logRanges);
-  }
-
-  #startLog(logRanges: () => void): void {
-    const { all } = this.#registry;
-    const started = this.#tell([], (it) => it.tell(all, 'forward', 'logGlobalStart'));
-    this.#isLogging = true;
-    try {
-      logRanges();
-    } catch (error) {
-      this.#isLogging = false;
-      throw withUndoFailures(error, started.undo());
-    }
-  }
-
-  #stopLog(logRanges: () => void): void {
-    this.#isLogging = false;
-    try {
-      logRanges();
-      this.#tell([], (it) => it.tell(this.#registry.all, 'reverse', 'logGlobalStop'));
-    } catch (error) {
-      this.#isLogging = true;
-      logRanges();
-      throw error;
-    }
-  }
-
   /** Has listeners bring the dirty state of watched ranges up to date, of all regions or of one. */
   syncLog(spaces: readonly AddressSpace[], region: MemoryRegion | undefined): void {
-    this.#tell([], (notification) => {
+    this.#tell((notification) => {
       for (const space of spaces) {
         const listeners = this.#registry.of(space).filter((it) => it.logSync);
         if (listeners.length === 0) continue;
@@ -140,23 +121,17 @@ export class Announcer {
     });
   }
 
-  /** Runs `body` between `begin` and `commit` of `bracketed`. Undoes what was told when somebody throws. */
-  #tell(
-    bracketed: readonly MemoryListener[],
-    body: (notification: Notification) => void,
-  ): Notification {
+  /** Runs `body`, and undoes what it told when somebody throws. */
+  #tell(body: (notification: Notification) => void): void {
     const notification = new Notification();
     this.#isTelling = true;
     try {
-      notification.begin(bracketed);
       body(notification);
-      notification.commit(bracketed);
     } catch (error) {
       throw withUndoFailures(error, notification.undo());
     } finally {
       this.#isTelling = false;
     }
-    return notification;
   }
 }
 

@@ -4,6 +4,7 @@ import type { MemoryRegionOps } from './access/memory-region-ops.js';
 import { AddressSpace } from './address-space.js';
 import { type AliasOptions, AliasRegion } from './alias-region.js';
 import { Announcer } from './announcer.js';
+import { DirtyLog } from './dirty-log.js';
 import { Engine } from './engine.js';
 import type { FlatView } from './flat-view.js';
 import { IoRegion } from './io-region.js';
@@ -30,6 +31,7 @@ export class MemoryTopology {
   readonly #engine: Engine;
   readonly #log: TransactionLog = new TransactionLog();
   readonly #announcer: Announcer = new Announcer((region) => this.#log.before(region));
+  readonly #dirtyLog: DirtyLog = new DirtyLog();
   #spaces: readonly AddressSpace[] = Object.freeze([]);
   #nextSequence = 1;
   #closed = false;
@@ -154,18 +156,19 @@ export class MemoryTopology {
    *   called {@link begin} without {@link commit}, or the other way round; what {@link commit} throws.
    */
   transaction<T>(body: () => T): T {
-    this.begin();
+    this.#assertChangeable();
+    this.#log.begin('body');
     const { depth } = this.#log;
     let result: T;
     try {
       result = body();
       assertSynchronous(result);
-      if (this.#log.depth !== depth) throw unbalanced('a transaction body');
+      if (this.#log.depth !== depth) throw unbalanced('a transaction that was begun in a body');
     } catch (error) {
       while (this.#log.depth >= depth) this.#log.undo();
       throw error;
     }
-    this.commit();
+    this.#end();
     return result;
   }
 
@@ -176,28 +179,21 @@ export class MemoryTopology {
    */
   begin(): void {
     this.#assertChangeable();
-    this.#log.begin();
+    this.#log.begin('caller');
   }
 
   /**
    * Ends the innermost transaction. If it is the outermost one, the flat views are rendered and listeners are told;
    * should that fail, everything is as it was before the transaction.
    *
-   * @throws `ERR_TRANSACTION_UNBALANCED`; `ERR_LISTENER_FAILED`: a listener threw; `ERR_ALIAS_RECURSION`,
-   *   `ERR_TOO_DEEP`, `ERR_VIEW_TOO_LARGE`: the tree can't be rendered.
+   * @throws `ERR_TRANSACTION_UNBALANCED`: no {@link begin} is open, or not within the body of {@link transaction};
+   *   `ERR_LISTENER_FAILED`: a listener threw; `ERR_ALIAS_RECURSION`, `ERR_TOO_DEEP`, `ERR_VIEW_TOO_LARGE`: the tree
+   *   can't be rendered.
    */
   commit(): void {
     this.#assertChangeable();
-    if (this.#log.depth === 0) throw unbalanced('commit');
-    if (this.#log.depth === 1) {
-      try {
-        this.#carryOut(this.#log.pending);
-      } catch (error) {
-        this.#log.undo();
-        throw error;
-      }
-    }
-    this.#log.keep();
+    if (this.#log.endedBy !== 'caller') throw unbalanced('a commit');
+    this.#end();
   }
 
   /**
@@ -207,7 +203,7 @@ export class MemoryTopology {
    */
   rollback(): void {
     this.#assertChangeable();
-    if (this.#log.depth === 0) throw unbalanced('rollback');
+    if (this.#log.endedBy !== 'caller') throw unbalanced('a rollback');
     this.#log.undo();
   }
 
@@ -221,7 +217,7 @@ export class MemoryTopology {
     this.#assertSettled('a listener is added');
     space?.assertLive();
     const spaces = space === undefined ? this.#spaces : [space];
-    this.#announcer.add(listener, space, spaces);
+    this.#announcer.add(listener, space, spaces, this.isDirtyLogOn);
     for (const it of spaces) this.#engine.queueAddressSpace(it);
   }
 
@@ -239,7 +235,7 @@ export class MemoryTopology {
 
   /** Whether all memory is watched. */
   get isDirtyLogOn(): boolean {
-    return this.#announcer.isLogging;
+    return this.#dirtyLog.state;
   }
 
   /**
@@ -288,10 +284,10 @@ export class MemoryTopology {
   edit<State>(subject: Editable<State>, next: State, effect: Effect): void {
     this.#assertChangeable();
     const alone = this.#log.depth === 0;
-    if (alone) this.#log.begin();
+    if (alone) this.#log.begin('body');
     this.#log.edit(subject, next, effect);
     if (subject instanceof MemoryRegion) this.#engine.queueRegion(subject);
-    if (alone) this.commit();
+    if (alone) this.#end();
   }
 
   /** @internal A number that is higher than all before. */
@@ -332,6 +328,19 @@ export class MemoryTopology {
     return region;
   }
 
+  /** Ends the innermost transaction; the outermost one is carried out. */
+  #end(): void {
+    if (this.#log.depth === 1) {
+      try {
+        this.#carryOut(this.#log.pending);
+      } catch (error) {
+        this.#log.undo();
+        throw error;
+      }
+    }
+    this.#log.keep();
+  }
+
   /** Renders and tells listeners, as far as `pending` makes it necessary. */
   #carryOut(pending: Effect): void {
     if (pending === effects.row && this.#engine.queueLength < maxQueuedRows) return;
@@ -341,7 +350,9 @@ export class MemoryTopology {
     }
     const views = this.#engine.commit(false);
     try {
-      this.#announcer.changes(views, (pending & effects.memory) !== 0);
+      const isOn = this.#dirtyLog.state;
+      const logging = this.#log.before(this.#dirtyLog) === isOn ? undefined : isOn;
+      this.#announcer.changes(views, (pending & effects.memory) !== 0, logging);
     } catch (error) {
       this.#engine.rollback();
       throw error;
@@ -350,17 +361,14 @@ export class MemoryTopology {
   }
 
   #switchDirtyLog(on: boolean): void {
-    this.#assertSettled('the dirty log is switched');
-    if (this.#announcer.isLogging === on) return;
-    this.#announcer.switchLog(on, () =>
-      this.transaction(() => {
-        for (const region of this.#engine.regions.regions) {
-          if (region?.isMigratable && !region.isDestroyed) {
-            this.edit(region, region.state, effects.memory);
-          }
-        }
-      }),
-    );
+    this.#assertChangeable();
+    if (this.isDirtyLogOn === on) return;
+    this.transaction(() => {
+      this.edit(this.#dirtyLog, on, effects.memory);
+      for (const region of this.#engine.regions.regions) {
+        if (region?.isMigratable && !region.isDestroyed) this.#engine.queueRegion(region);
+      }
+    });
   }
 
   #assertOpen(): void {
@@ -402,6 +410,6 @@ function assertSynchronous(result: unknown): void {
 function unbalanced(what: string): FlatviewError {
   return new FlatviewError(
     'ERR_TRANSACTION_UNBALANCED',
-    `${what} without a matching begin: every begin needs one commit or rollback`,
+    `${what} has no counterpart: every begin needs one commit or rollback, in the same body`,
   );
 }

@@ -23,7 +23,11 @@ interface BeforeImage {
   readonly state: unknown;
 }
 
+/** Who ends a transaction: the function that runs a body or makes an edit, or whoever called `begin`. */
+export type EndedBy = 'body' | 'caller';
+
 interface Savepoint {
+  readonly endedBy: EndedBy;
   readonly before: Map<unknown, BeforeImage>;
   /** What was pending when the savepoint was set. */
   readonly pending: Effect;
@@ -47,8 +51,13 @@ export class TransactionLog {
     return this.#pending;
   }
 
-  begin(): void {
-    this.#savepoints.push({ before: new Map(), pending: this.#pending });
+  /** Who ends the innermost transaction; `undefined` where none is open. */
+  get endedBy(): EndedBy | undefined {
+    return this.#savepoints.at(-1)?.endedBy;
+  }
+
+  begin(endedBy: EndedBy): void {
+    this.#savepoints.push({ endedBy, before: new Map(), pending: this.#pending });
   }
 
   /** Makes `next` the state of `subject`, within the innermost transaction. */
