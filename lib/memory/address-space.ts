@@ -1,5 +1,9 @@
 import { type AddressLike, toAddress } from '../address.js';
 import { FlatviewError } from '../errors.js';
+import * as access from './access/address-space-access.js';
+import { BounceBuffers } from './access/bounce-buffers.js';
+import { type DmaMapOptions, type DmaMapping, mapDma } from './access/dma-mapping.js';
+import type { Endianness, MemTxAttributes, MemTxResult } from './access/mem-tx.js';
 import type { FlatView } from './flat-view.js';
 import type { MemoryListener } from './memory-listener.js';
 import type { MemoryRegion } from './memory-region.js';
@@ -25,6 +29,7 @@ export class AddressSpace {
   readonly sequence: number;
   /** @internal */
   state: AddressSpaceState = 'gone';
+  #bounceBuffers: BounceBuffers | undefined;
 
   /** @internal */
   constructor(
@@ -67,6 +72,75 @@ export class AddressSpace {
   lookup(address: AddressLike): MemoryRegionSection | undefined {
     const range = this.flatView.lookup(toAddress(address, `address in ${this.label}`));
     return range && new MemoryRegionSection(this, range);
+  }
+
+  /**
+   * Reads `size` bytes at `address` as one value, as the guest or a device does (QEMU: address_space_read).
+   *
+   * The bytes may belong to several regions: the access is cut where memory ends, and into what devices take at once;
+   * every part is made whatever becomes of the others. Addresses wrap around at 2^64. The flat view is the one at the
+   * beginning, also when a callback changes the tree.
+   *
+   * @param size Bytes, 1 to 8.
+   * @param endianness The order of bytes in the value. Default: `little`.
+   * @throws `ERR_ADDRESS_RANGE`; `ERR_INVALID_ARGUMENT` on another size; `ERR_NO_HOST_MEMORY`: memory that was made
+   *   without backing; what a callback throws.
+   */
+  read(
+    address: AddressLike,
+    size: number,
+    attributes?: MemTxAttributes,
+    endianness?: Endianness,
+  ): access.ReadOutcome {
+    return access.read(this, address, size, attributes, endianness);
+  }
+
+  /**
+   * Writes the low `size` bytes of `value` at `address`; else as {@link read} (QEMU: address_space_write). What is
+   * read-only or takes no such access stays as it is, and the result is a decode error.
+   */
+  write(
+    address: AddressLike,
+    size: number,
+    value: bigint | number,
+    attributes?: MemTxAttributes,
+    endianness?: Endianness,
+  ): MemTxResult {
+    return access.write(this, address, size, value, attributes, endianness);
+  }
+
+  /** Fills `into` with the bytes at `address`; else as {@link read}. What can't be read is 0. */
+  readBytes(address: AddressLike, into: Uint8Array, attributes?: MemTxAttributes): MemTxResult {
+    return access.readBytes(this, address, into, attributes);
+  }
+
+  /** Writes all of `from` at `address`; else as {@link write}. */
+  writeBytes(address: AddressLike, from: Uint8Array, attributes?: MemTxAttributes): MemTxResult {
+    return access.writeBytes(this, address, from, attributes);
+  }
+
+  /**
+   * Gives a device `length` bytes at `address` to work on (QEMU: address_space_map).
+   *
+   * Memory isn't copied: the mapping goes on as long as the same region does, up to 4 GiB. All else goes through a
+   * bounce buffer, as far as the limit of {@link bounceBuffers} allows: it is filled here when the device reads, and
+   * written back by {@link DmaMapping.unmap} when it writes. Who got less than was asked for maps the rest next.
+   *
+   * @returns `undefined` when the bounce buffers are used up; {@link BounceBuffers.onAvailable} says when to try again.
+   * @throws `ERR_ADDRESS_RANGE`; `ERR_NO_HOST_MEMORY`: memory that was made without backing; what a callback throws.
+   */
+  mapDma(
+    address: AddressLike,
+    length: AddressLike,
+    options: DmaMapOptions,
+  ): DmaMapping | undefined {
+    return mapDma(this, address, length, options);
+  }
+
+  /** What stands in for memory in DMA mappings of what isn't memory: its limit, and when there is room. */
+  get bounceBuffers(): BounceBuffers {
+    this.#bounceBuffers ??= new BounceBuffers();
+    return this.#bounceBuffers;
   }
 
   /**

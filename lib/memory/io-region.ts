@@ -1,4 +1,4 @@
-import type { MemoryRegionOps } from './access/memory-region-ops.js';
+import { checkMemoryRegionOps, type MemoryRegionOps } from './access/memory-region-ops.js';
 import { MemoryRegion, type RegionOrigin } from './memory-region.js';
 
 /** A region whose accesses call functions of the embedder. */
@@ -8,6 +8,7 @@ export class IoRegion extends MemoryRegion {
   /** @internal */
   constructor(origin: RegionOrigin, ops: MemoryRegionOps) {
     super(origin);
+    checkMemoryRegionOps(ops, this.label);
     this.ops = ops;
   }
 

@@ -1,4 +1,4 @@
-import type { MemoryRegionOps } from './access/memory-region-ops.js';
+import { checkMemoryRegionOps, type MemoryRegionOps } from './access/memory-region-ops.js';
 import type { RegionOrigin } from './memory-region.js';
 import { type RamOptions, RamRegion } from './ram-region.js';
 import { regionFlag } from './region-state.js';
@@ -18,6 +18,7 @@ export class RomDeviceRegion extends RamRegion {
   /** @internal */
   constructor(origin: RegionOrigin, ops: MemoryRegionOps, options: RomDeviceOptions) {
     super(origin, options);
+    checkMemoryRegionOps(ops, this.label);
     this.ops = ops;
     if (options.romd === false) {
       this.state = { ...this.state, flags: this.state.flags & ~regionFlag.romd };

@@ -16,18 +16,7 @@ export interface ReadOutcome {
 /** @internal */
 export const noAttributes: MemTxAttributes = Object.freeze({});
 
-/**
- * Reads `size` bytes at `address` as one value (QEMU: address_space_read).
- *
- * The bytes may belong to several regions: the access is cut where memory ends, and into what devices take at once;
- * every part is made whatever becomes of the others. Addresses wrap around at 2^64. The flat view is the one at the
- * beginning, also when a callback changes the tree.
- *
- * @param size Bytes, 1 to 8.
- * @param endianness The order of bytes in the value. Default: `little`.
- * @throws `ERR_ADDRESS_RANGE`; `ERR_INVALID_ARGUMENT` on another size; `ERR_NO_HOST_MEMORY`: memory that was made
- *   without backing; what a callback throws.
- */
+/** @internal {@link AddressSpace.read} */
 export function read(
   space: AddressSpace,
   address: AddressLike,
@@ -48,10 +37,7 @@ export function read(
   return { value: littleEndian(value, size, endianness), result: access.result };
 }
 
-/**
- * Writes the low `size` bytes of `value` at `address`; else as {@link read} (QEMU: address_space_write). What is
- * read-only or takes no such access is left as it is, and a decode error says so.
- */
+/** @internal {@link AddressSpace.write} */
 export function write(
   space: AddressSpace,
   address: AddressLike,
@@ -74,7 +60,7 @@ export function write(
   return access.result;
 }
 
-/** Fills `into` with the bytes at `address`; else as {@link read}. */
+/** @internal {@link AddressSpace.readBytes} */
 export function readBytes(
   space: AddressSpace,
   address: AddressLike,
@@ -96,7 +82,7 @@ export function readBytes(
   return access.result;
 }
 
-/** Writes all of `from` at `address`; else as {@link write}. */
+/** @internal {@link AddressSpace.writeBytes} */
 export function writeBytes(
   space: AddressSpace,
   address: AddressLike,

@@ -1,5 +1,4 @@
 import { FlatviewError } from '../../errors.js';
-import type { AddressSpace } from '../address-space.js';
 
 /** Bytes of bounce buffers that an address space has where nobody says otherwise (QEMU: one page). */
 const defaultLimit = 4096;
@@ -69,15 +68,4 @@ export class BounceBuffers {
       });
     }
   }
-}
-
-const accounts = new WeakMap<AddressSpace, BounceBuffers>();
-
-/** The bounce buffers of `space`. */
-export function bounceBuffersOf(space: AddressSpace): BounceBuffers {
-  const known = accounts.get(space);
-  if (known !== undefined) return known;
-  const account = new BounceBuffers();
-  accounts.set(space, account);
-  return account;
 }

@@ -6,7 +6,6 @@ import type { RamRegion } from '../ram-region.js';
 import { dirtyLogClients } from '../region-state.js';
 import { Access } from './access.js';
 import { noAttributes, readBytes, writeBytes } from './address-space-access.js';
-import { bounceBuffersOf } from './bounce-buffers.js';
 import { type MemTxAttributes, MemTxResult } from './mem-tx.js';
 import { type MemoryPart, markDirty, memoryOf, memoryPart } from './part.js';
 
@@ -64,16 +63,7 @@ export class DmaMapping {
 /** The most bytes that one array shows on every supported Node.js: 4 GiB. */
 const maxLength = 2 ** 32;
 
-/**
- * Gives a device `length` bytes at `address` to work on (QEMU: address_space_map).
- *
- * Memory isn't copied: the mapping goes on as long as the same region does, up to 4 GiB. All else goes through a bounce
- * buffer, as far as the limit of the address space allows: it is filled here when the device reads, and written back by
- * {@link DmaMapping.unmap} when it writes. Who got less than was asked for maps the rest next.
- *
- * @returns `undefined` when the bounce buffers are used up; `bounceBuffersOf(space).onAvailable` says when to try again.
- * @throws `ERR_ADDRESS_RANGE`; `ERR_NO_HOST_MEMORY`: memory that was made without backing; what a callback throws.
- */
+/** @internal {@link AddressSpace.mapDma} */
 export function mapDma(
   space: AddressSpace,
   address: AddressLike,
@@ -129,7 +119,7 @@ function mapBounce(
   most: number,
   { isWrite, attributes }: Access,
 ): DmaMapping | undefined {
-  const account = bounceBuffersOf(space);
+  const account = space.bounceBuffers;
   const length = account.take(most);
   if (length === 0 && most > 0) return undefined;
   try {
