@@ -38,6 +38,7 @@
       "-Wextra",
       "-Wshadow",
       "-Wconversion",
+      "-Wdeprecated-copy-dtor",
       "-Wno-unused-parameter"
     ]
   }
