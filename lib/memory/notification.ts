@@ -41,11 +41,13 @@ export class Notification {
   readonly #begun = new Set<MemoryListener>();
   /** Listeners whose `commit` has returned. */
   readonly #done = new Set<MemoryListener>();
-  /** Listeners whose `commit` threw: they have forgotten the whole batch. */
+  /** Listeners whose `commit` threw: they have forgotten the whole batch, all since their `begin`. */
   readonly #forgot = new Set<MemoryListener>();
+  #callsBeforeBegin = 0;
 
-  /** Calls `begin` of all, lowest priority first. */
+  /** Calls `begin` of all, lowest priority first. At most once. */
   begin(listeners: readonly MemoryListener[]): void {
+    this.#callsBeforeBegin = this.#calls.length;
     for (const listener of listeners) {
       this.#call(listener, 'begin', []);
       this.#begun.add(listener);
@@ -94,8 +96,9 @@ export class Notification {
       }
     };
     for (const listener of this.#done) attempt(listener, 'begin', []);
-    for (const { listener, name, args } of this.#calls.reverse()) {
-      if (this.#forgot.has(listener)) continue;
+    const batch = this.#calls.splice(this.#callsBeforeBegin);
+    const remembered = batch.filter(({ listener }) => !this.#forgot.has(listener));
+    for (const { listener, name, args } of [...this.#calls, ...remembered].reverse()) {
       attempt(listener, opposite[name], oppositeArguments(name, args));
     }
     for (const listener of [...this.#done, ...this.#begun]) attempt(listener, 'commit', []);
