@@ -19,6 +19,14 @@ export type { AddressSpace } from './memory/address-space.js';
 export type { AliasOptions, AliasRegion } from './memory/alias-region.js';
 export type { CoalescedRange } from './memory/coalesced-range.js';
 export { type DirtyBitmap, type DirtySnapshot, dirtyPageSize } from './memory/dirty-bitmap.js';
+export type {
+  ExplainedRegion,
+  Explanation,
+  PathStep,
+  ShadowCode,
+  ShadowedRegion,
+  ShadowReason,
+} from './memory/explain.js';
 export type { FlatRange, FlatView } from './memory/flat-view.js';
 export { type AccessWidth, HostMemory, type HostMemoryOptions } from './memory/host-memory.js';
 export type { IoRegion } from './memory/io-region.js';

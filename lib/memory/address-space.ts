@@ -4,6 +4,7 @@ import * as access from './access/address-space-access.js';
 import { BounceBuffers } from './access/bounce-buffers.js';
 import { type DmaMapOptions, type DmaMapping, mapDma } from './access/dma-mapping.js';
 import type { Endianness, MemTxAttributes, MemTxResult } from './access/mem-tx.js';
+import { type Explanation, explain } from './explain.js';
 import type { FlatView } from './flat-view.js';
 import type { MemoryListener } from './memory-listener.js';
 import type { MemoryRegion } from './memory-region.js';
@@ -141,6 +142,15 @@ export class AddressSpace {
   get bounceBuffers(): BounceBuffers {
     this.#bounceBuffers ??= new BounceBuffers();
     return this.#bounceBuffers;
+  }
+
+  /**
+   * Says who answers at `address`, everything that is hidden there, and why.
+   *
+   * @throws `ERR_ADDRESS_RANGE`
+   */
+  explain(address: AddressLike): Explanation {
+    return explain(this, address);
   }
 
   /**
