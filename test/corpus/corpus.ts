@@ -109,7 +109,11 @@ export type SequenceOp = { readonly txn?: 'own' } & (
   | { readonly op: 'begin' }
   | { readonly op: 'commit'; readonly rerender: boolean }
   | { readonly op: 'create'; readonly region: CorpusRegion }
-  | { readonly op: 'attach_list'; readonly parent: RegionId; readonly children: readonly RegionId[] }
+  | {
+      readonly op: 'attach_list';
+      readonly parent: RegionId;
+      readonly children: readonly RegionId[];
+    }
   | {
       readonly op: 'add';
       readonly parent: RegionId;

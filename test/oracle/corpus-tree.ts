@@ -51,7 +51,10 @@ export function plainTree(regions: readonly CorpusRegion[]): Map<RegionId, Plain
 }
 
 /** One line per range, the same for QEMU's ranges and the painter's, for comparison and for reading a failure. */
-export function describeQemu(view: CorpusFlatView, regions: ReadonlyMap<RegionId, PlainRegion>): string[] {
+export function describeQemu(
+  view: CorpusFlatView,
+  regions: ReadonlyMap<RegionId, PlainRegion>,
+): string[] {
   return view.ranges.map((range) => {
     const region = found(regions, range.region);
     return describe({
@@ -71,7 +74,9 @@ export function describeQemu(view: CorpusFlatView, regions: ReadonlyMap<RegionId
 
 /** One line that says all of a painted range. */
 export function describe(range: PaintedRange): string {
-  const flags = (['readonly', 'nonvolatile', 'unmergeable', 'romd'] as const).filter((it) => range[it]);
+  const flags = (['readonly', 'nonvolatile', 'unmergeable', 'romd'] as const).filter(
+    (it) => range[it],
+  );
   const mask = range.dirtyLogMask === 0 ? [] : [`log ${range.dirtyLogMask}`];
   const place = `${hex(range.first)}-${hex(range.last)} ${range.region.name} @${hex(range.offset)}`;
   return [place, ...flags, ...mask].join(' ');

@@ -54,15 +54,10 @@ suite('the naive painter', () => {
     const high = plainRegion('high', 0x20n, { alias: { target: memory, offset: 0x20n } });
     addPlain(root, low, 0x80n, 0);
     addPlain(root, high, 0xa0n, 0);
-    assert.deepEqual(
-      paint(root)
-        .map(describe)
-        .slice(1),
-      [
-        '0000000000000080-000000000000009f memory @0000000000000000 unmergeable romd',
-        '00000000000000a0-00000000000000bf memory @0000000000000020 unmergeable romd',
-      ],
-    );
+    assert.deepEqual(paint(root).map(describe).slice(1), [
+      '0000000000000080-000000000000009f memory @0000000000000000 unmergeable romd',
+      '00000000000000a0-00000000000000bf memory @0000000000000020 unmergeable romd',
+    ]);
   });
 
   test('lets the last of equals win, and a moved one again', () => {

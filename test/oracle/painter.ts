@@ -34,19 +34,26 @@ interface Answer {
   readonly path: readonly PlainRegion[];
 }
 
-/** The tree can't be painted: aliases recurse without end, or deeper than `maxPaintedDepth`. */
+/** The tree can't be painted: aliases recurse without end, or deeper than `MAX_DEPTH`. */
 export class EndlessTree extends Error {}
 
+/** Painting the tree takes more visits of regions than were allowed. */
+export class CostlyTree extends Error {}
+
 /** Deeper trees than this are taken for endless. */
-export const maxPaintedDepth = 200;
+const MAX_DEPTH = 1000;
 
 const ADDRESS_LIMIT = 1n << 64n;
 const NOTHING_INHERITED: Inherited = { readonly: false, nonvolatile: false, unmergeable: false };
 
-/** The flat view of the tree below `root`. */
-export function paint(root: PlainRegion): PaintedRange[] {
+/**
+ * The flat view of the tree below `root`.
+ *
+ * @param maxVisits Regions are visited once for each way that leads to them; of more visits {@link CostlyTree} is thrown.
+ */
+export function paint(root: PlainRegion, maxVisits = Number.POSITIVE_INFINITY): PaintedRange[] {
   const painted: { range: PaintedRange; path: readonly PlainRegion[] }[] = [];
-  const edges = boundaries(root);
+  const edges = boundaries(root, maxVisits);
   for (const [i, first] of edges.entries()) {
     const answer = whoAnswers(root, 0n, first, NOTHING_INHERITED, []);
     const end = edges[i + 1];
@@ -63,37 +70,38 @@ export function paint(root: PlainRegion): PaintedRange[] {
 }
 
 /** Every address where the answer can change, ascending. */
-function boundaries(root: PlainRegion): bigint[] {
+function boundaries(root: PlainRegion, maxVisits: number): bigint[] {
   const edges = new Set<bigint>();
-  collectBoundaries(root, 0n, 0n, ADDRESS_LIMIT, 0, edges);
+  let visits = 0;
+
+  /** Adds the edges of what can be seen of `region`, and of all below it, between `from` and `to`. */
+  function visit(region: PlainRegion, base: bigint, from: bigint, to: bigint, depth: number): void {
+    if (!region.enabled) return;
+    const start = base + region.address;
+    const end = start + region.size;
+    const seenFrom = largest(start, from);
+    const seenTo = smallest(end, to);
+    if (seenFrom >= seenTo) return;
+    if (depth > MAX_DEPTH) throw new EndlessTree(region.name);
+    if (++visits > maxVisits) throw new CostlyTree(region.name);
+    edges.add(seenFrom).add(seenTo);
+    if (region.alias !== undefined) {
+      const { target, offset } = region.alias;
+      visit(target, start - offset - target.address, seenFrom, seenTo, depth + 1);
+    }
+    for (const child of region.subregions) visit(child, start, seenFrom, seenTo, depth + 1);
+  }
+
+  visit(root, 0n, 0n, ADDRESS_LIMIT, 0);
   return [...edges].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 }
 
-/** Adds the two edges of what can be seen of `region` between `from` and `to`, and those of all below it. */
-function collectBoundaries(
-  region: PlainRegion,
-  base: bigint,
-  from: bigint,
-  to: bigint,
-  depth: number,
-  edges: Set<bigint>,
-): void {
-  if (!region.enabled) return;
-  const start = base + region.address;
-  const end = start + region.size;
-  const seenFrom = start > from ? start : from;
-  const seenTo = end < to ? end : to;
-  if (seenFrom >= seenTo) return;
-  if (depth > maxPaintedDepth) throw new EndlessTree(region.name);
-  edges.add(seenFrom).add(seenTo);
-  if (region.alias !== undefined) {
-    const { target, offset } = region.alias;
-    const targetBase = start - offset - target.address;
-    collectBoundaries(target, targetBase, seenFrom, seenTo, depth + 1, edges);
-  }
-  for (const child of region.subregions) {
-    collectBoundaries(child, start, seenFrom, seenTo, depth + 1, edges);
-  }
+function smallest(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
+
+function largest(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }
 
 /** Who answers at `address` in the tree of `region`, whose parent starts at `base`. */
@@ -188,7 +196,9 @@ function onlyShown(region: PlainRegion): PlainRegion | 'nothing' | undefined {
   if (region.readonly || region.nonvolatile || region.unmergeable) return undefined;
   if (region.alias !== undefined) {
     const { target, offset } = region.alias;
-    return offset === 0n && target.address === 0n && target.size <= region.size ? target : undefined;
+    return offset === 0n && target.address === 0n && target.size <= region.size
+      ? target
+      : undefined;
   }
   const [child] = enabled;
   if (child === undefined || enabled.length > 1) return undefined;

@@ -1,0 +1,236 @@
+// The oracle's model of a topology: what edits do to the tree, in the plainest way. What shows is the painter's business.
+
+import type { ErrorCode } from '../../lib/index.js';
+import type { Edit, Flag, Flags, Kind, Place } from './edits.js';
+import { addPlain, movePlain, type PlainRegion, plainRegion, removePlain } from './plain-region.js';
+
+/** The bits of the clients of the dirty log. */
+const LOG_BITS = { vga: 1, code: 2, migration: 4 } as const;
+
+/** A region and what the painter need not know of it. */
+export interface ModelRegion {
+  readonly region: PlainRegion;
+  readonly kind: Kind | 'alias';
+  destroyed: boolean;
+  /** The region as it was made: undoing the transaction that made it leaves it so. */
+  readonly fresh: PlainRegion;
+}
+
+export interface ModelSpace {
+  readonly root: PlainRegion;
+  live: boolean;
+}
+
+/** An edit of one thing, outside or inside a transaction. */
+export type SimpleEdit = Exclude<Edit, { do: 'transaction' }>;
+
+/** What undoing goes back to. */
+export interface Saved {
+  readonly regions: readonly { readonly region: PlainRegion; readonly destroyed: boolean }[];
+  readonly spaces: readonly { readonly live: boolean }[];
+}
+
+export class PlainTopology {
+  /** Every region that was ever made, by the number in its name. */
+  readonly regions: ModelRegion[] = [];
+  /** Every address space that was ever made. */
+  readonly spaces: ModelSpace[] = [];
+
+  /** All codes with which an edit may be refused; empty if it must work. */
+  refusals(edit: SimpleEdit): ErrorCode[] {
+    switch (edit.do) {
+      case 'create':
+        return [];
+      case 'alias':
+        return this.#destroyed(this.#entry(edit.target));
+      case 'address space':
+        return this.#destroyed(this.#entry(edit.root));
+      case 'destroy address space':
+        return this.#space(edit.space).live ? [] : ['ERR_ADDRESS_SPACE_DESTROYED'];
+      case 'add':
+        return this.#placeRefusals(this.#entry(edit.region), edit.under);
+      case 'remove':
+        return this.#region(edit.region).parent ? [] : ['ERR_NOT_SUBREGION'];
+      case 'destroy':
+        return this.#destroyRefusals(this.#entry(edit.region));
+      default:
+        return this.#destroyed(this.#entry(edit.region));
+    }
+  }
+
+  /** Whether there is something that the edit can be made of: a rom device for romd, an alias for its offset. */
+  applies(edit: SimpleEdit): boolean {
+    if (edit.do === 'create') return true;
+    if (edit.do === 'destroy address space') return this.spaces.length > 0;
+    if (this.regions.length === 0) return false;
+    if (edit.do === 'set alias offset') return this.#entry(edit.region).kind === 'alias';
+    if (edit.do !== 'set flag' || edit.flag !== 'romd') return true;
+    return this.#entry(edit.region).kind === 'rom-device';
+  }
+
+  /** Makes an edit that isn't refused. */
+  apply(edit: SimpleEdit): void {
+    switch (edit.do) {
+      case 'create':
+        this.#create(edit.kind, edit);
+        break;
+      case 'alias':
+        this.#create('alias', edit, { target: this.#region(edit.target), offset: edit.offset });
+        break;
+      case 'address space':
+        this.spaces.push({ root: this.#region(edit.root), live: true });
+        break;
+      case 'destroy address space':
+        this.#space(edit.space).live = false;
+        break;
+      case 'add':
+        this.#add(this.#region(edit.region), edit.under);
+        break;
+      case 'remove':
+        removePlain(this.#region(edit.region));
+        break;
+      case 'destroy':
+        this.#entry(edit.region).destroyed = true;
+        break;
+      default:
+        set(this.#region(edit.region), edit);
+    }
+  }
+
+  /** An edit as the calls that it takes: a region is made first, and then put in its place. */
+  calls(edit: SimpleEdit): SimpleEdit[] {
+    if (edit.do !== 'create' && edit.do !== 'alias') return [edit];
+    const { under, ...made } = edit;
+    const count = this.regions.length;
+    if (under === undefined || count === 0) return [made];
+    const place = { ...under, parent: under.parent % count };
+    return [made, { do: 'add', region: count, under: place }];
+  }
+
+  save(): Saved {
+    return {
+      regions: this.regions.map(({ region, destroyed }) => ({ region: copy(region), destroyed })),
+      spaces: this.spaces.map(({ live }) => ({ live })),
+    };
+  }
+
+  /** Goes back. Regions made since stay, as they were when they were made; address spaces made since are gone. */
+  restore(saved: Saved): void {
+    for (const [i, entry] of this.regions.entries()) {
+      const before = saved.regions[i];
+      put(entry.region, before?.region ?? entry.fresh);
+      entry.destroyed = before?.destroyed ?? false;
+    }
+    for (const [i, space] of this.spaces.entries()) space.live = saved.spaces[i]?.live ?? false;
+  }
+
+  /** Takes out what was made since, as if it had never been. */
+  forget(saved: Saved): void {
+    this.regions.length = saved.regions.length;
+    this.spaces.length = saved.spaces.length;
+  }
+
+  #create(
+    kind: ModelRegion['kind'],
+    { size, flags }: { readonly size: bigint; readonly flags: Flags },
+    alias?: { target: PlainRegion; offset: bigint },
+  ): void {
+    const region = plainRegion(`r${this.regions.length}`, size, {
+      readonly: kind === 'rom',
+      ...flags,
+      terminates: kind !== 'container' && kind !== 'alias',
+      alias,
+    });
+    this.regions.push({ region, kind, destroyed: false, fresh: copy(region) });
+  }
+
+  #add(child: PlainRegion, { parent, address, priority }: Place): void {
+    addPlain(this.#region(parent), child, address, priority);
+  }
+
+  #destroyed(entry: ModelRegion): ErrorCode[] {
+    return entry.destroyed ? ['ERR_REGION_DESTROYED'] : [];
+  }
+
+  #placeRefusals(child: ModelRegion, { parent: number }: Place): ErrorCode[] {
+    const parent = this.#entry(number);
+    const codes: ErrorCode[] = [...this.#destroyed(parent), ...this.#destroyed(child)];
+    if (parent.kind === 'alias') codes.push('ERR_ALIAS_SUBREGION');
+    if (child.region.parent !== undefined) codes.push('ERR_REGION_MAPPED');
+    if (isUnder(parent.region, child.region)) codes.push('ERR_REGION_RECURSION');
+    return codes;
+  }
+
+  #destroyRefusals(entry: ModelRegion): ErrorCode[] {
+    const { region } = entry;
+    const isUsed =
+      region.parent !== undefined ||
+      region.subregions.length > 0 ||
+      this.regions.some((it) => !it.destroyed && it.region.alias?.target === region) ||
+      this.spaces.some(({ live, root }) => live && root === region);
+    return [...this.#destroyed(entry), ...(isUsed ? (['ERR_REGION_BUSY'] as const) : [])];
+  }
+
+  #entry(number: number): ModelRegion {
+    const entry = this.regions[number % this.regions.length];
+    if (entry === undefined) throw new Error('an edit of a region before there is any');
+    return entry;
+  }
+
+  #region(number: number): PlainRegion {
+    return this.#entry(number).region;
+  }
+
+  #space(number: number): ModelSpace {
+    const space = this.spaces[number % this.spaces.length];
+    if (space === undefined) throw new Error('an edit of an address space before there is any');
+    return space;
+  }
+}
+
+/** Edits that set one property. */
+export type SetEdit = Extract<SimpleEdit, { do: `set ${string}` }>;
+
+function set(region: PlainRegion, edit: SetEdit): void {
+  switch (edit.do) {
+    case 'set address':
+      if (edit.value !== region.address) movePlain(region, edit.value);
+      break;
+    case 'set priority':
+      if (edit.value === region.priority) break;
+      region.priority = edit.value;
+      movePlain(region, region.address);
+      break;
+    case 'set size':
+      region.size = edit.value;
+      break;
+    case 'set alias offset':
+      if (region.alias !== undefined) region.alias.offset = edit.value;
+      break;
+    case 'set flag':
+      region[edit.flag satisfies Flag] = edit.on;
+      break;
+    case 'set dirty log':
+      if (edit.on) region.dirtyLogMask |= LOG_BITS[edit.client];
+      else region.dirtyLogMask &= ~LOG_BITS[edit.client];
+      break;
+  }
+}
+
+/** Whether `region` is `ancestor` or lies somewhere under it. */
+function isUnder(region: PlainRegion, ancestor: PlainRegion): boolean {
+  for (let at: PlainRegion | undefined = region; at !== undefined; at = at.parent) {
+    if (at === ancestor) return true;
+  }
+  return false;
+}
+
+function copy(region: PlainRegion): PlainRegion {
+  const alias = region.alias && { ...region.alias };
+  return { ...region, alias, subregions: [...region.subregions] };
+}
+
+/** Makes `region` what `before` is. */
+function put(region: PlainRegion, before: PlainRegion): void {
+  Object.assign(region, copy(before));
+}
