@@ -404,7 +404,8 @@ export class MemoryRegion {
   #place(state: RegionState): void {
     const { parent } = state;
     const sequence = parent === undefined ? state.sequence : this.topology.nextSequence();
-    const shows = parent === undefined ? this.#rootOf() !== undefined : parent.enabled;
+    // A root moves its address space, wherever it is placed; and what an alias shows can be a view's root or not.
+    const shows = parent?.enabled === true || this.#aliases > 0 || this.#rootOf() !== undefined;
     this.edit({ ...state, sequence }, shows && this.enabled ? effects.memory : effects.row);
   }
 
