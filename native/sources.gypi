@@ -22,6 +22,16 @@
       "native/binding/memory_windows.cc"
     ],
     "tests": [
+      "native/test/engine/batch_test.cc",
+      "native/test/engine/engine_test.cc",
+      "native/test/engine/flat_view_test.cc",
+      "native/test/engine/garbage_test.cc",
+      "native/test/engine/overlap_test.cc",
+      "native/test/engine/painter.cc",
+      "native/test/engine/random_trees_test.cc",
+      "native/test/engine/region_table_test.cc",
+      "native/test/engine/render_test.cc",
+      "native/test/engine/view_root_test.cc",
       "native/test/kernel/exact_access_test.cc",
       "native/test/kernel/host_memory_test.cc",
       "native/test/kernel/mapping_test.cc"

@@ -96,12 +96,12 @@ Status Engine::CheckRoots(std::span<const std::byte> records) const {
 
 Status Engine::RenderViews() {
   next_views_.clear();
-  uint64_t visits = kMaxVisits;
+  RenderBudget budget = budget_;
   for (auto& [id, space] : spaces_.spaces()) {
     const RegionId root = ResolveViewRoot(regions_, space.root);
     std::shared_ptr<const FlatView>& view = next_views_[root];
     if (view == nullptr) {
-      if (const Status status = RenderView(root, visits, view); !status.ok()) return status;
+      if (const Status status = RenderView(root, budget, view); !status.ok()) return status;
     }
     space.next = view;
   }
@@ -109,13 +109,14 @@ Status Engine::RenderViews() {
 }
 
 // A view whose ranges don't change stays the same object.
-Status Engine::RenderView(RegionId root, uint64_t& visits, std::shared_ptr<const FlatView>& view) {
+Status Engine::RenderView(RegionId root, RenderBudget& budget,
+                          std::shared_ptr<const FlatView>& view) {
   if (root == kNoRegion) {
     view = empty_view_;
     return {};
   }
   rendered_.clear();
-  const Status status = renderer_.Render(regions_, root, kAllAddresses, visits, rendered_);
+  const Status status = renderer_.Render(root, kAllAddresses, budget, rendered_);
   if (!status.ok()) return status;
   const auto present = views_.find(root);
   const bool same = present != views_.end() && present->second->Consists(rendered_);

@@ -27,6 +27,11 @@ namespace flatview::engine {
 // and outlives the engine.
 class Engine {
  public:
+  // `budget` is what each commit may cost.
+  explicit Engine(const RenderBudget& budget = {}) : budget_(budget) {}
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
   // Applies the records, renders, and finds what changed. `records` is a whole number of them. On
   // success the changes can be read from changes(), and the commit is pending: View() still shows
   // the old views, until Publish or Rollback. When refused, nothing has changed.
@@ -54,7 +59,7 @@ class Engine {
   bool Apply(const Record& record, uint32_t index);
   Status CheckRoots(std::span<const std::byte> records) const;
   Status RenderViews();
-  Status RenderView(RegionId root, uint64_t& visits, std::shared_ptr<const FlatView>& view);
+  Status RenderView(RegionId root, RenderBudget& budget, std::shared_ptr<const FlatView>& view);
   void FindChanges();
   void Undo();
 
@@ -67,7 +72,8 @@ class Engine {
   uint64_t last_serial_ = 0;
   bool pending_ = false;
   ChangeStream changes_;
-  Renderer renderer_;
+  const RenderBudget budget_;
+  Renderer renderer_{regions_};
   std::vector<FlatRange> rendered_;
 };
 

@@ -43,7 +43,8 @@ class RegionTable {
   // to a region that the same batch removed.
   [[nodiscard]] bool Put(RegionId id, const Region& region, bool touched, uint32_t record);
 
-  // Removes the row, if there is one. Returns false, and changes nothing, if the id is out of range.
+  // Removes the row, if there is one. Returns false, and changes nothing, if the id is out of
+  // range.
   [[nodiscard]] bool Remove(RegionId id, uint32_t record);
 
   // Checks the invariants for everything logged. Refuses with kMalformed and the record at fault.

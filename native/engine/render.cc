@@ -1,13 +1,19 @@
 #include "engine/render.h"
 
 #include <algorithm>
+#include <cassert>
 
 namespace flatview::engine {
 namespace {
 
-static_assert(region_flag::kDirtyLogMaskShift >= range_attribute::kDirtyLogMaskShift);
+// Takes `cost` from what is left, as far as there is any.
+bool Spend(uint64_t& left, uint64_t cost) {
+  const bool enough = cost <= left;
+  left -= enough ? cost : left;
+  return enough;
+}
 
-// The attributes that a region hands down to all that is shown through it, and its own.
+// What a region hands down to all that is shown through it.
 uint32_t Inheritable(const Region& region) {
   using namespace range_attribute;
   return (region.Has(region_flag::kReadonly) ? kReadonly : 0) |
@@ -16,6 +22,7 @@ uint32_t Inheritable(const Region& region) {
 }
 
 uint32_t OwnAttributes(const Region& region) {
+  static_assert(region_flag::kDirtyLogMaskShift > range_attribute::kDirtyLogMaskShift);
   const uint32_t mask = (region.flags & region_flag::kDirtyLogMask) >>
                         (region_flag::kDirtyLogMaskShift - range_attribute::kDirtyLogMaskShift);
   return mask | (region.Has(region_flag::kRomd) ? range_attribute::kRomd : 0);
@@ -23,97 +30,107 @@ uint32_t OwnAttributes(const Region& region) {
 
 }  // namespace
 
-Status Renderer::Render(const RegionTable& regions, RegionId root, const AddressRange& window,
-                        uint64_t& visits, std::vector<FlatRange>& view) {
-  paints_.clear();
+Status Renderer::Render(RegionId root, const AddressRange& window, RenderBudget& budget,
+                        std::vector<FlatRange>& view) {
   path_.clear();
-  const auto visit = [&](auto step) {
-    if (visits == 0) return Status{Refusal::kTooMuchWork, root};
-    --visits;
-    return step();
-  };
-  Status status =
-      visit([&] { return Enter(regions, root, {.base = 0, .clip = window, .inherited = 0}); });
-  while (status.ok() && !path_.empty()) {
-    status = visit([&] { return Advance(regions, path_.back()); });
-  }
+  paints_.clear();
+  Status status = Enter(root, {.base = 0, .clip = window, .inherited = 0}, budget);
+  while (status.ok() && !path_.empty()) status = Advance(budget);
+  if (status.refusal == Refusal::kTooMuchWork) status.subject = root;
   if (status.ok()) overlaps_.Resolve(paints_, view);
   return status;
 }
 
-// Comes to region `id` where it is shown through `outer`, and pushes it on the path if it has
-// anything inside.
-Status Renderer::Enter(const RegionTable& regions, RegionId id, const Place& outer) {
-  const Region& region = *regions.Find(id);
+// Comes to region `id` where it is shown through `outer`: paints it, or goes into it.
+Status Renderer::Enter(RegionId id, const Place& outer, RenderBudget& budget) {
+  const Region& region = *regions_.Find(id);
+  if (!Spend(budget.visits, 1)) return {Refusal::kTooMuchWork};
   if (!region.Has(region_flag::kEnabled) || region.is_empty()) return {};
   const Int128 base = outer.base + region.address;
   const auto clip = Clip(base, base + region.last_offset(), outer.clip);
   if (!clip) return {};
   const Place place = {base, *clip, outer.inherited | Inheritable(region)};
-  if (!region.is_alias() && regions.Subregions(id).empty()) {
-    Paint(id, region, place);
-    return {};
-  }
+  const bool is_leaf = !region.is_alias() && regions_.Subregions(id).empty();
+  return is_leaf ? Paint(id, region, place, budget) : Push(id, region, place, budget);
+}
+
+Status Renderer::Push(RegionId id, const Region& region, const Place& place, RenderBudget& budget) {
   if (path_.size() == kMaxDepth) return TooDeep(id);
-  path_.push_back({.id = id, .visited = 0, .region = &region, .place = place});
+  size_t outer_alias = kNoAlias;
+  if (!path_.empty()) {
+    const Level& outer = path_.back();
+    outer_alias = outer.region->is_alias() ? path_.size() - 1 : outer.outer_alias;
+  }
+  const Level level = {id, 0, &region, place, outer_alias};
+  if (region.is_alias() && IsEndless(level, budget)) return {Refusal::kEndlessAlias, id};
+  path_.push_back(level);
   return {};
 }
 
 // Goes on inside the innermost region: to its next subregion, or out of it.
-Status Renderer::Advance(const RegionTable& regions, Level& level) {
-  if (level.region->is_alias()) {
-    if (level.visited++ == 0) return EnterTarget(regions, level);
-  } else {
-    const auto subregions = regions.Subregions(level.id);
-    if (level.visited < subregions.size()) {
-      const RegionId next = subregions[subregions.size() - ++level.visited];
-      return Enter(regions, next, Place{level.place});
-    }
-    Paint(level.id, *level.region, level.place);
-  }
-  path_.pop_back();
-  return {};
-}
-
-Status Renderer::EnterTarget(const RegionTable& regions, Level& level) {
-  const RegionId alias = level.id;
-  const RegionId target = level.region->target;
+Status Renderer::Advance(RenderBudget& budget) {
+  Level& level = path_.back();
+  // The path can move when it grows.
   Place place = level.place;
-  // The target is shown by its own bytes: where its container has it plays no part.
-  place.base -= regions.Find(target)->address;
-  place.base -= level.region->alias_offset;
-  const size_t depth = path_.size();
-  const Status status = Enter(regions, target, place);
-  if (!status.ok() || path_.size() == depth) return status;
-  // A cycle of aliases ends when clipping leaves nothing. Where it comes back to the same place
-  // with the same clip, it never will.
-  const Level& entered = path_.back();
-  const bool endless = std::any_of(path_.begin(), path_.end() - 1, [&entered](const Level& outer) {
-    return outer.id == entered.id && outer.place.base == entered.place.base &&
-           outer.place.clip == entered.place.clip;
-  });
-  return endless ? Status{Refusal::kEndlessAlias, alias} : status;
+  if (level.region->is_alias()) {
+    if (level.visited++ == 0) {
+      // The target is shown from its own first byte: where its container has it plays no part.
+      const RegionId target = level.region->target;
+      place.base -= regions_.Find(target)->address;
+      place.base -= level.region->alias_offset;
+      return Enter(target, place, budget);
+    }
+    path_.pop_back();
+    return {};
+  }
+  const auto subregions = regions_.Subregions(level.id);
+  if (level.visited < subregions.size()) {
+    return Enter(subregions[subregions.size() - ++level.visited], place, budget);
+  }
+  const Status status = Paint(level.id, *level.region, place, budget);
+  path_.pop_back();
+  return status;
 }
 
-void Renderer::Paint(RegionId id, const Region& region, const Place& place) {
-  if (!region.Has(region_flag::kTerminates)) return;
+// A cycle of aliases is legal: clipping ends it, when nothing is left to see. But where an alias
+// comes back inside itself to the same place, and as much of it can be seen as before, it never
+// ends.
+bool Renderer::IsEndless(const Level& alias, RenderBudget& budget) const {
+  for (size_t outer = alias.outer_alias; outer != kNoAlias; outer = path_[outer].outer_alias) {
+    const Level& level = path_[outer];
+    // Many deep aliases, each compared with all it is in, are work, too. That it runs out is
+    // noticed at the next visit.
+    Spend(budget.visits, 1);
+    if (level.id == alias.id && level.place.base == alias.place.base &&
+        level.place.clip == alias.place.clip) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// The path is full. If it passes through some alias twice, each round moves the base or narrows the
+// clip so little that it would take for ever; the innermost such alias is at fault.
+Status Renderer::TooDeep(RegionId id) const {
+  for (auto level = path_.rbegin(); level != path_.rend(); ++level) {
+    const auto is_same = [level](const Level& outer) { return outer.id == level->id; };
+    if (level->region->is_alias() && std::any_of(level + 1, path_.rend(), is_same)) {
+      return {Refusal::kEndlessAlias, level->id};
+    }
+  }
+  return {Refusal::kTooDeep, id};
+}
+
+Status Renderer::Paint(RegionId id, const Region& region, const Place& place,
+                       RenderBudget& budget) {
+  if (!region.Has(region_flag::kTerminates)) return {};
+  if (!Spend(budget.paints, 1)) return {Refusal::kTooMuchWork};
   paints_.push_back({.first = place.clip.first,
                      .last = place.clip.last,
                      .offset = static_cast<uint64_t>(place.clip.first - place.base),
                      .region = id,
                      .attributes = place.inherited | OwnAttributes(region)});
-}
-
-// The path is full. If it passes through some alias twice, each round shifts the base or narrows
-// the clip by so little that it would take for ever; the innermost such alias is at fault.
-Status Renderer::TooDeep(RegionId id) const {
-  for (auto level = path_.rbegin(); level != path_.rend(); ++level) {
-    const bool again = level->region->is_alias() &&
-                       std::any_of(level + 1, path_.rend(),
-                                   [level](const Level& outer) { return outer.id == level->id; });
-    if (again) return {Refusal::kEndlessAlias, level->id};
-  }
-  return {Refusal::kTooDeep, id};
+  return {};
 }
 
 }  // namespace flatview::engine

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "engine/address_range.h"
@@ -14,9 +13,14 @@ namespace flatview::engine {
 
 // How many levels of containment and aliases a view may nest. Real machines have about ten.
 inline constexpr uint32_t kMaxDepth = 1000;
-// How many regions one commit may visit, counting one for each time an alias shows it. Only aliases
-// that double again and again reach it.
-inline constexpr uint64_t kMaxVisits = 1u << 23;
+
+// What rendering may cost, until it refuses to go on. Only aliases that multiply, each showing
+// several that show several more, come near the defaults.
+struct RenderBudget {
+  uint64_t visits = 1u << 26;  // regions passed, once for each time that something shows them
+  uint64_t paints =
+      1u << 23;  // of these, the ones that answer accesses: each may make a flat range
+};
 
 // Turns a region tree into flat ranges (QEMU: render_memory_region and flatview_simplify).
 //
@@ -27,14 +31,18 @@ inline constexpr uint64_t kMaxVisits = 1u << 23;
 // Thread safety: none. It is a class only to keep its working memory from one use to the next.
 class Renderer {
  public:
-  // Appends to `view` what shows inside `window` of an address space with root `root`, ascending.
-  // Each region visited takes one from `visits`. When it refuses, `view` is as it was.
+  // REQUIRES: `regions` lives as long.
+  explicit Renderer(const RegionTable& regions) : regions_(regions) {}
+
+  // Appends to `view` what shows inside `window` of an address space with root `root`, ascending,
+  // and takes its cost from `budget`. When it refuses, `view` is as it was.
   // REQUIRES: the region exists; what `view` holds already lies below the window.
-  Status Render(const RegionTable& regions, RegionId root, const AddressRange& window,
-                uint64_t& visits, std::vector<FlatRange>& view);
+  Status Render(RegionId root, const AddressRange& window, RenderBudget& budget,
+                std::vector<FlatRange>& view);
 
  private:
-  // Where a region is shown: its base address, what of it can be seen, and what it inherits.
+  // Where a region is shown: the address of its first byte, what of it can be seen, and what it
+  // inherits.
   struct Place {
     Int128 base;
     AddressRange clip;
@@ -47,14 +55,18 @@ class Renderer {
     uint32_t visited;  // how many of its subregions; an alias' target counts as its only one
     const Region* region;
     Place place;
+    size_t outer_alias;  // the next alias outwards, as an index of the path; kNoAlias if none
   };
+  static constexpr size_t kNoAlias = SIZE_MAX;
 
-  Status Enter(const RegionTable& regions, RegionId id, const Place& outer);
-  Status Advance(const RegionTable& regions, Level& level);
-  Status EnterTarget(const RegionTable& regions, Level& level);
-  void Paint(RegionId id, const Region& region, const Place& place);
+  Status Enter(RegionId id, const Place& outer, RenderBudget& budget);
+  Status Advance(RenderBudget& budget);
+  Status Push(RegionId id, const Region& region, const Place& place, RenderBudget& budget);
+  bool IsEndless(const Level& alias, RenderBudget& budget) const;
   Status TooDeep(RegionId id) const;
+  Status Paint(RegionId id, const Region& region, const Place& place, RenderBudget& budget);
 
+  const RegionTable& regions_;
   std::vector<Level> path_;
   std::vector<FlatRange> paints_;
   OverlapResolver overlaps_;

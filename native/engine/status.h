@@ -9,9 +9,9 @@ enum class Refusal : int32_t {
   kNone = 0,
   // An alias shows a region within itself for ever: clipping doesn't end it. Subject: the alias.
   kEndlessAlias = -1,
-  // Containment and aliases nest deeper than RenderLimits::depth. Subject: the region there.
+  // Containment and aliases nest deeper than kMaxDepth. Subject: the region there.
   kTooDeep = -2,
-  // Aliases multiply beyond RenderLimits::visits. Subject: the root of the view.
+  // Aliases multiply beyond the RenderBudget. Subject: the root of the view.
   kTooMuchWork = -3,
   // A record is no record, or would break the table. Subject: the index of the record.
   kMalformed = -4,

@@ -1,0 +1,82 @@
+#include "engine/flat_view.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "test/engine/print.h"
+
+namespace flatview::engine {
+namespace {
+
+TEST(FlatView, IsEmptyByDefault) {
+  const FlatView view;
+  EXPECT_EQ(view.root(), kNoRegion);
+  EXPECT_EQ(view.serial(), 0u);
+  EXPECT_EQ(view.size(), 0u);
+  EXPECT_EQ(view.From(0), 0u);
+  EXPECT_FALSE(view.Lookup(0));
+}
+
+TEST(FlatView, HoldsItsRanges) {
+  const std::vector<FlatRange> ranges = {{1, 2, 3, 4, 5}, {6, 7, 8, 9, 10}};
+  const FlatView view(11, 12, ranges);
+  EXPECT_EQ(view.root(), 11u);
+  EXPECT_EQ(view.serial(), 12u);
+  ASSERT_EQ(view.size(), 2u);
+  EXPECT_EQ(view[0], ranges[0]);
+  EXPECT_EQ(view[1], ranges[1]);
+}
+
+TEST(FlatView, KnowsItsRanges) {
+  const std::vector<FlatRange> ranges = {{1, 2, 3, 4, 5}, {6, 7, 8, 9, 10}};
+  const FlatView view(0, 1, ranges);
+  EXPECT_TRUE(view.Consists(ranges));
+  EXPECT_FALSE(view.Consists(std::span(ranges).first(1)));
+  for (size_t member = 0; member < 5; ++member) {
+    std::vector<FlatRange> others = ranges;
+    FlatRange& other = others[1];
+    if (member == 0) other.first = 5;
+    if (member == 1) other.last = 8;
+    if (member == 2) other.offset = 9;
+    if (member == 3) other.region = 8;
+    if (member == 4) other.attributes = 0x100;
+    EXPECT_FALSE(view.Consists(others)) << member;
+  }
+}
+
+// Every number of ranges up to some, each with gaps or without, asked at every byte.
+TEST(FlatView, FindsTheRangeAtOrAboveAnAddress) {
+  for (uint64_t count = 0; count <= 17; ++count) {
+    for (const uint64_t gap : {0u, 1u, 3u}) {
+      std::vector<FlatRange> ranges;
+      const uint64_t stride = 4 + gap;
+      for (uint64_t i = 0; i < count; ++i) {
+        ranges.push_back({i * stride + gap, i * stride + gap + 3, 0, static_cast<RegionId>(i), 0});
+      }
+      const FlatView view(0, 1, ranges);
+      for (uint64_t address = 0; address < (count + 1) * stride; ++address) {
+        size_t expected = 0;
+        while (expected < count && ranges[expected].last < address) ++expected;
+        ASSERT_EQ(view.From(address), expected);
+        const bool held = expected < count && ranges[expected].first <= address;
+        const auto found = view.Lookup(address);
+        ASSERT_EQ(found.has_value(), held);
+        if (held) {
+          ASSERT_EQ(*found, ranges[expected]);
+        }
+      }
+    }
+  }
+}
+
+TEST(FlatView, FindsTheLastAddress) {
+  const FlatRange top = {UINT64_MAX - 1, UINT64_MAX, 0, 7, 0};
+  const FlatView view(0, 1, std::vector<FlatRange>{{0, 0, 0, 1, 0}, top});
+  EXPECT_EQ(view.Lookup(UINT64_MAX), top);
+  EXPECT_FALSE(view.Lookup(UINT64_MAX - 2));
+  EXPECT_EQ(view.From(UINT64_MAX), 1u);
+}
+
+}  // namespace
+}  // namespace flatview::engine
