@@ -94,7 +94,7 @@ describe('the published package', () => {
 
   it('has a manifest that publint has nothing to say about', async () => {
     const { buffer } = new Uint8Array(readFileSync(tarball));
-    const { messages } = await publint({ pkgDir: repository, pack: { tarball: buffer } });
+    const { messages } = await publint({ pack: { tarball: buffer } });
     assert.deepEqual(messages, []);
   });
 
