@@ -404,9 +404,11 @@ export class MemoryRegion {
   #place(state: RegionState): void {
     const { parent } = state;
     const sequence = parent === undefined ? state.sequence : this.topology.nextSequence();
-    // A root moves its address space, wherever it is placed; and what an alias shows can be a view's root or not.
-    const shows = parent?.enabled === true || this.#aliases > 0 || this.#rootOf() !== undefined;
-    this.edit({ ...state, sequence }, shows && this.enabled ? effects.memory : effects.row);
+    // A root moves its address space, wherever it is placed. And only at address 0 can a region that an alias shows
+    // stand for the alias as the root of a view.
+    const isSeen = parent?.enabled === true || this.#rootOf() !== undefined;
+    const changesView = (isSeen && this.enabled) || this.#aliases > 0;
+    this.edit({ ...state, sequence }, changesView ? effects.memory : effects.row);
   }
 
   /** What makes the flat view change only where the region is enabled. */
