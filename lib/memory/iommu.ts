@@ -84,7 +84,7 @@ export interface IommuNotifier {
 const defaultPageSize = 4096n;
 
 /** So many pages {@link IommuNotifierList.replay} asks for at the most. */
-const maxReplayedPages = 1 << 24;
+const maxReplayedPages = 1 << 22;
 
 /** First and last IOVA. */
 interface Span {

@@ -30,6 +30,7 @@ export class RangeSet {
   /** Removes all of `range`. */
   remove(range: OffsetRange): void {
     const { start, end } = toInterval(range);
+    if (start === end) return;
     this.#intervals = this.#intervals.flatMap((it) => {
       const before = { start: it.start, end: smaller(it.end, start) };
       const behind = { start: larger(it.start, end), end: it.end };

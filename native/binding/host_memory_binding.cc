@@ -102,7 +102,8 @@ napi_value HostMemoryBinding::Allocate(Arguments& arguments) {
 napi_value HostMemoryBinding::At(Arguments& arguments) {
   const uint64_t address = arguments.Uint64(0);
   const uint64_t size = MemorySize(arguments, 1);
-  if (address > UINT64_MAX - size) arguments.FailRange(1, "leads out of the address range");
+  const bool ends_in_range = size == 0 || address <= UINT64_MAX - (size - 1);
+  if (!ends_in_range) arguments.FailRange(1, "leads out of the address range");
   if (arguments.failed()) return nullptr;
   return Adopt(arguments, HostMemory::At(address, size));
 }

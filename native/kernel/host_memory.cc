@@ -104,7 +104,7 @@ std::variant<HostMemory, SystemError> HostMemory::Allocate(const Options& option
 }
 
 std::variant<HostMemory, SystemError> HostMemory::At(uint64_t address, uint64_t size) {
-  assert(size <= kMaxSize && address <= UINT64_MAX - size);
+  assert(size <= kMaxSize && (size == 0 || address <= UINT64_MAX - (size - 1)));
   const uint64_t page_size = OrdinaryPageSize();
   const uint64_t in_page = address % page_size;
   // Does nothing but look whether all of it is mapped (Linux: mm/msync.c).

@@ -201,7 +201,7 @@ TEST(HostMemory, AtRefusesAddressesWithNothingBehind) {
   ASSERT_TRUE(std::holds_alternative<SystemError>(unmapped));
   EXPECT_EQ(std::get_if<SystemError>(&unmapped)->number, ENOMEM);
   EXPECT_TRUE(std::holds_alternative<SystemError>(HostMemory::At(0, kPage)));
-  EXPECT_TRUE(std::holds_alternative<SystemError>(HostMemory::At(UINT64_MAX - kPage, kPage)));
+  EXPECT_TRUE(std::holds_alternative<SystemError>(HostMemory::At(UINT64_MAX - kPage + 1, kPage)));
 }
 
 TEST(HostMemory, CloseUnmapsAndClosesTheFile) {
