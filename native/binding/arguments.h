@@ -173,7 +173,7 @@ class Arguments {
   const napi_env env_;
   void* data_ = nullptr;
   bool failed_ = false;
-  std::array<napi_value, kMax> values_;
+  std::array<napi_value, kMax> values_{};
 };
 
 }  // namespace flatview::binding

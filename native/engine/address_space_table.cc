@@ -1,5 +1,6 @@
 #include "engine/address_space_table.h"
 
+#include <ranges>
 #include <utility>
 
 namespace flatview::engine {
@@ -39,11 +40,11 @@ void AddressSpaceTable::Keep() {
 }
 
 void AddressSpaceTable::Undo() {
-  for (auto change = log_.rbegin(); change != log_.rend(); ++change) {
-    if (change->existed) {
-      spaces_[change->id] = change->before;
+  for (const Change& change : std::views::reverse(log_)) {
+    if (change.existed) {
+      spaces_[change.id] = change.before;
     } else {
-      spaces_.erase(change->id);
+      spaces_.erase(change.id);
     }
   }
   for (auto& [id, space] : spaces_) space.next.reset();

@@ -48,8 +48,8 @@ class AddressSpaceTable {
 
  private:
   struct Change {
-    AddressSpaceId id;
-    bool existed;
+    AddressSpaceId id = 0;
+    bool existed = false;
     AddressSpace before;
   };
 

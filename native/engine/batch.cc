@@ -67,7 +67,7 @@ std::optional<Record> DecodeAddressSpace(const AddressSpaceBytes& bytes) {
 
 template <typename T>
 T Read(std::span<const std::byte, kRecordBytes> bytes) {
-  T result;
+  T result{};
   std::memcpy(&result, bytes.data(), sizeof(result));
   return result;
 }

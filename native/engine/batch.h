@@ -17,24 +17,24 @@ using AddressSpaceId = uint32_t;
 inline constexpr size_t kRecordBytes = 64;
 
 struct PutRegion {
-  RegionId id;
+  RegionId id = kNoRegion;
   Region region;
-  bool touched;  // report unchanged ranges of this region, too
+  bool touched = false;  // report unchanged ranges of this region, too
 };
 
 struct RemoveRegion {
-  RegionId id;
+  RegionId id = kNoRegion;
 };
 
 struct PutAddressSpace {
-  AddressSpaceId id;
-  RegionId root;  // kNoRegion: an address space in which nothing answers
-  bool watched;   // report its changes
-  bool wants_unchanged;
+  AddressSpaceId id = 0;
+  RegionId root = kNoRegion;  // of none, nothing answers
+  bool watched = false;       // report its changes
+  bool wants_unchanged = false;
 };
 
 struct RemoveAddressSpace {
-  AddressSpaceId id;
+  AddressSpaceId id = 0;
 };
 
 using Record = std::variant<PutRegion, RemoveRegion, PutAddressSpace, RemoveAddressSpace>;

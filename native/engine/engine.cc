@@ -17,6 +17,14 @@ std::optional<Record> DecodeAt(std::span<const std::byte> records, uint32_t inde
   return DecodeRecord(records.subspan(index * kRecordBytes).first<kRecordBytes>());
 }
 
+// Whether the record has to do with `root` being the root of an address space.
+bool SetsRoot(const std::optional<Record>& record, AddressSpaceId space, RegionId root) {
+  if (!record) return false;
+  const auto* const put = std::get_if<PutAddressSpace>(&*record);
+  const auto* const remove = std::get_if<RemoveRegion>(&*record);
+  return (put != nullptr && put->id == space) || (remove != nullptr && remove->id == root);
+}
+
 // Address spaces that change in the same way: their listeners hear the same.
 struct Group {
   const AddressSpace* space;
@@ -83,12 +91,7 @@ Status Engine::CheckRoots(std::span<const std::byte> records) const {
   for (const auto& [id, space] : spaces_.spaces()) {
     if (space.root == kNoRegion || regions_.Find(space.root) != nullptr) continue;
     for (uint32_t index = RecordCount(records); index-- > 0;) {
-      const auto record = DecodeAt(records, index);
-      const auto* const put = std::get_if<PutAddressSpace>(&*record);
-      const auto* const remove = std::get_if<RemoveRegion>(&*record);
-      const bool at_fault =
-          (put != nullptr && put->id == id) || (remove != nullptr && remove->id == space.root);
-      if (at_fault) return {Refusal::kMalformed, index};
+      if (SetsRoot(DecodeAt(records, index), id, space.root)) return {Refusal::kMalformed, index};
     }
   }
   return {};

@@ -1,6 +1,7 @@
 #include "engine/region_table.h"
 
 #include <algorithm>
+#include <ranges>
 #include <tuple>
 
 namespace flatview::engine {
@@ -169,8 +170,8 @@ bool RegionTable::WalkUp(RegionId id, uint32_t mark) {
 void RegionTable::Keep() { ForgetBatch(); }
 
 void RegionTable::Undo() {
-  for (auto change = log_.rbegin(); change != log_.rend(); ++change) {
-    Write(change->id, At(change->id), change->existed, change->before);
+  for (const Change& change : std::views::reverse(log_)) {
+    Write(change.id, At(change.id), change.existed, change.before);
   }
   ForgetBatch();
 }

@@ -77,9 +77,9 @@ class RegionTable {
   };
 
   struct Change {
-    RegionId id;
-    uint32_t record;
-    bool existed;
+    RegionId id = kNoRegion;
+    uint32_t record = 0;
+    bool existed = false;
     Region before;
   };
 

@@ -15,10 +15,9 @@ bool Spend(uint64_t& left, uint64_t cost) {
 
 // What a region hands down to all that is shown through it.
 uint32_t Inheritable(const Region& region) {
-  using namespace range_attribute;
-  return (region.Has(region_flag::kReadonly) ? kReadonly : 0) |
-         (region.Has(region_flag::kNonvolatile) ? kNonvolatile : 0) |
-         (region.Has(region_flag::kUnmergeable) ? kUnmergeable : 0);
+  return (region.Has(region_flag::kReadonly) ? range_attribute::kReadonly : 0) |
+         (region.Has(region_flag::kNonvolatile) ? range_attribute::kNonvolatile : 0) |
+         (region.Has(region_flag::kUnmergeable) ? range_attribute::kUnmergeable : 0);
 }
 
 uint32_t OwnAttributes(const Region& region) {

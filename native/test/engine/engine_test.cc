@@ -46,6 +46,7 @@ class EngineTest : public testing::Test {
   std::vector<FlatRange> Ranges(AddressSpaceId space) const {
     const auto view = engine_.View(space);
     std::vector<FlatRange> ranges;
+    ranges.reserve(view->size());
     for (size_t i = 0; i < view->size(); ++i) ranges.push_back((*view)[i]);
     return ranges;
   }
@@ -137,11 +138,11 @@ TEST_F(EngineTest, ReportsWhatStaysToWhoWantsToKnow) {
 
 TEST_F(EngineTest, ReportsAnotherAttributeAsAnotherRange) {
   Commit(TwoLeaves().PutSpace(0, 0));
-  using namespace region_flag;
-  for (const auto& [flag, attribute] : {std::pair(kReadonly, range_attribute::kReadonly),
-                                        std::pair(kNonvolatile, range_attribute::kNonvolatile),
-                                        std::pair(kRomd, range_attribute::kRomd),
-                                        std::pair(kUnmergeable, range_attribute::kUnmergeable)}) {
+  for (const auto& [flag, attribute] :
+       {std::pair(region_flag::kReadonly, range_attribute::kReadonly),
+        std::pair(region_flag::kNonvolatile, range_attribute::kNonvolatile),
+        std::pair(region_flag::kRomd, range_attribute::kRomd),
+        std::pair(region_flag::kUnmergeable, range_attribute::kUnmergeable)}) {
     EXPECT_EQ(Commit(BatchWriter().Put(1, In(0, 0x1000, With(flag, Leaf(0x100))))),
               (Groups{{{0},
                        {{kDelete, {0x1000, 0x10ff, 0, 1, 0}},

@@ -50,6 +50,7 @@ TEST(FlatView, FindsTheRangeAtOrAboveAnAddress) {
   for (uint64_t count = 0; count <= 17; ++count) {
     for (const uint64_t gap : {0u, 1u, 3u}) {
       std::vector<FlatRange> ranges;
+      ranges.reserve(count);
       const uint64_t stride = 4 + gap;
       for (uint64_t i = 0; i < count; ++i) {
         ranges.push_back({i * stride + gap, i * stride + gap + 3, 0, static_cast<RegionId>(i), 0});

@@ -86,7 +86,7 @@ class GarbageMaker {
 
 // Which views there are. An address space that is yet to come has the empty view.
 std::array<uint64_t, kSpaces> Serials(const Engine& engine) {
-  std::array<uint64_t, kSpaces> serials;
+  std::array<uint64_t, kSpaces> serials{};
   for (AddressSpaceId space = 0; space < kSpaces; ++space) {
     const auto view = engine.View(space);
     serials[space] = view != nullptr ? view->serial() : 0;

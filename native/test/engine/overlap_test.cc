@@ -51,7 +51,7 @@ TEST(Overlap, AgreesWithPaintingEachByte) {
   OverlapResolver resolver;
   for (int round = 0; round < 20'000; ++round) {
     Ranges paints;
-    std::array<RegionId, kBytes> bytes;
+    std::array<RegionId, kBytes> bytes{};
     bytes.fill(kNoRegion);
     const uint64_t longest = 1 + below(kBytes);
     for (uint64_t count = below(12); count > 0; --count) {

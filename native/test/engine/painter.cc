@@ -49,25 +49,26 @@ std::optional<std::vector<FlatRange>> Painter::Paint(RegionId root) {
 
 std::optional<Painter::Answer> Painter::Ask(RegionId id, Int128 base, uint64_t address,
                                             uint32_t inherited) {
-  using namespace region_flag;
   const Region& region = regions_.at(id);
-  const Int128 size = region.Has(kWholeSpace) ? Int128{1} << 64 : Int128{region.size};
+  const Int128 size = region.Has(region_flag::kWholeSpace) ? Int128{1} << 64 : Int128{region.size};
   base += region.address;
   if (--patience_ < 0 || path_.size() == kMaxLevels) {
     patience_ = -1;
     return std::nullopt;
   }
-  if (!region.Has(kEnabled) || address < base || address >= base + size) return std::nullopt;
-  inherited |= Translate(region, kReadonly, range_attribute::kReadonly) |
-               Translate(region, kNonvolatile, range_attribute::kNonvolatile) |
-               Translate(region, kUnmergeable, range_attribute::kUnmergeable);
+  if (!region.Has(region_flag::kEnabled) || address < base || address >= base + size)
+    return std::nullopt;
+  inherited |= Translate(region, region_flag::kReadonly, range_attribute::kReadonly) |
+               Translate(region, region_flag::kNonvolatile, range_attribute::kNonvolatile) |
+               Translate(region, region_flag::kUnmergeable, range_attribute::kUnmergeable);
   path_.push_back(id);
   auto answer = AskInside(id, base, address, inherited);
-  if (!answer && region.Has(kTerminates) && !region.is_alias()) {
-    const uint32_t mask = region.flags >> kDirtyLogMaskShift & 0xff;
+  if (!answer && region.Has(region_flag::kTerminates) && !region.is_alias()) {
+    const uint32_t mask = region.flags >> region_flag::kDirtyLogMaskShift & 0xff;
     answer = {.region = id,
               .offset = static_cast<uint64_t>(address - base),
-              .attributes = inherited | Translate(region, kRomd, range_attribute::kRomd) |
+              .attributes = inherited |
+                            Translate(region, region_flag::kRomd, range_attribute::kRomd) |
                             mask << range_attribute::kDirtyLogMaskShift,
               .path = path_};
   }

@@ -20,6 +20,7 @@ constexpr AddressSpaceId kSpaces = 3;
 
 std::vector<FlatRange> RangesOf(const FlatView& view) {
   std::vector<FlatRange> ranges;
+  ranges.reserve(view.size());
   for (size_t i = 0; i < view.size(); ++i) ranges.push_back(view[i]);
   return ranges;
 }
@@ -49,6 +50,7 @@ class Follower {
 
   std::vector<FlatRange> Ranges() const {
     std::vector<FlatRange> ranges;
+    ranges.reserve(ranges_.size());
     for (const auto& [first, range] : ranges_) ranges.push_back(range);
     return ranges;
   }
@@ -114,9 +116,9 @@ class RegionMaker {
   }
 
   uint32_t Flags() {
-    using namespace region_flag;
-    uint32_t flags = Below(3) == 0 ? Below(4) << kDirtyLogMaskShift : 0;
-    for (const uint32_t flag : {kReadonly, kNonvolatile, kRomd, kUnmergeable}) {
+    uint32_t flags = Below(3) == 0 ? Below(4) << region_flag::kDirtyLogMaskShift : 0;
+    for (const uint32_t flag : {region_flag::kReadonly, region_flag::kNonvolatile,
+                                region_flag::kRomd, region_flag::kUnmergeable}) {
       if (Below(10) == 0) flags |= flag;
     }
     return flags;
@@ -190,7 +192,7 @@ class RandomTree {
 
   // Which views there are. An address space that is yet to come has the empty view.
   std::array<uint64_t, kSpaces> Serials() const {
-    std::array<uint64_t, kSpaces> serials;
+    std::array<uint64_t, kSpaces> serials{};
     for (AddressSpaceId space = 0; space < kSpaces; ++space) {
       const auto view = engine_.View(space);
       serials[space] = view != nullptr ? view->serial() : 0;

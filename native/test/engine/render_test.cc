@@ -32,7 +32,7 @@ class RenderTest : public testing::Test {
 
   void Put(RegionId id, const Region& region) { ASSERT_TRUE(table_.Put(id, region, false, 0)); }
 
-  Status TryRender(Ranges& view, const AddressRange& window = kAllAddresses) {
+  Status TryRender(Ranges& view, const AddressRange& window = kAllAddresses) const {
     RenderBudget budget = budget_;
     return Renderer(table_).Render(0, window, budget, view);
   }
@@ -349,8 +349,8 @@ TEST_F(RenderTest, RefusesAMillionLevelsOnASmallStack) {
   };
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, 512 * 1024);
-  pthread_t thread;
+  pthread_attr_setstacksize(&attributes, size_t{512} << 10);
+  pthread_t thread{};
   ASSERT_EQ(pthread_create(&thread, &attributes, work, this), 0);
   pthread_join(thread, nullptr);
   pthread_attr_destroy(&attributes);

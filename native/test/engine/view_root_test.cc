@@ -81,8 +81,8 @@ TEST_F(ViewRootTest, StopsAtAnAliasThatShowsTheTargetOtherwise) {
 
 // Where QEMU goes on, and its views lose an attribute or shift.
 TEST_F(ViewRootTest, SkipsOnlyWhatCannotChangeTheRanges) {
-  using namespace region_flag;
-  for (const uint32_t flag : {kReadonly, kNonvolatile, kUnmergeable}) {
+  for (const uint32_t flag :
+       {region_flag::kReadonly, region_flag::kNonvolatile, region_flag::kUnmergeable}) {
     EXPECT_EQ(Resolve({With(flag, WholeSpace()), In(0, 0, Leaf(0x100))}), 0u);
     EXPECT_EQ(Resolve({With(flag, Alias(1, 0, 0x100)), Leaf(0x100)}), 0u);
   }

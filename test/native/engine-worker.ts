@@ -1,0 +1,34 @@
+// A worker that uses the engine's functions and ends without giving anything back. It posts what came of it.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import type { EngineAddon } from '../../lib/native/engine-addon.js';
+import { regionRecordFlag } from '../../lib/native/engine-addon.js';
+import { loadAddon } from '../../lib/native/load.js';
+import { RecordBatch } from './record-batch.js';
+
+// Not lib/native/addon.js, which would give it an exchange buffer.
+const addon = loadAddon() as EngineAddon;
+
+function codeOf(action: () => unknown): unknown {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code;
+  }
+}
+
+// The handles of another environment mean nothing in this one.
+const foreign = codeOf(() => addon.viewRangeCount(workerData.view));
+
+const engine = addon.engineCreate();
+const unready = codeOf(() => addon.engineCommit(engine, 0, true));
+
+addon.useExchange(new ArrayBuffer(4096));
+const batch = new RecordBatch(addon, engine);
+batch.region(0, { flags: regionRecordFlag.terminates, size: 16n });
+batch.space(0, 0, 0);
+batch.commit();
+const found = addon.viewLookup(addon.viewAcquire(engine, 0), 15);
+
+parentPort?.postMessage({ foreign, unready, found });
