@@ -81,8 +81,9 @@ interface Numbers {
 const crowded: Numbers = {
   address: fc.bigInt(0n, 24n),
   size: fc.oneof(
-    { weight: 6, arbitrary: fc.bigInt(0n, 24n) },
-    { weight: 1, arbitrary: fc.constantFrom(64n, END) },
+    { weight: 12, arbitrary: fc.bigInt(1n, 24n) },
+    { weight: 3, arbitrary: fc.constantFrom(64n, END) },
+    { weight: 1, arbitrary: fc.constant(0n) },
   ),
 };
 
@@ -94,13 +95,27 @@ const wide: Numbers = {
     fc.bigInt(0n, END - 1n),
   ),
   size: fc.oneof(
-    fc.constantFrom(0n, 1n, 8n, PAGE / 2n, PAGE, PAGE + 1n, 2n * PAGE, 1n << 32n, 1n << 63n),
-    fc.constantFrom(END, END - 1n, END - PAGE),
-    fc.bigInt(0n, END),
+    {
+      weight: 4,
+      arbitrary: fc.constantFrom(
+        1n,
+        8n,
+        PAGE / 2n,
+        PAGE,
+        PAGE + 1n,
+        2n * PAGE,
+        1n << 32n,
+        1n << 63n,
+      ),
+    },
+    { weight: 2, arbitrary: fc.constantFrom(0n, END, END - 1n, END - PAGE) },
+    { weight: 1, arbitrary: fc.bigInt(0n, END) },
   ),
 };
 
 const pick = fc.nat({ max: 1000 });
+/** More often than not one of those that were made first: the top of the tree. */
+const pickParent = fc.oneof(fc.constant(0), fc.nat({ max: 6 }), pick);
 const priority = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(0, 1) },
   { weight: 1, arbitrary: fc.constantFrom(-1, 2 ** 31 - 1, -(2 ** 31)) },
@@ -123,7 +138,7 @@ const kind: fc.Arbitrary<Kind> = fc.oneof(
 );
 
 function place({ address }: Numbers): fc.Arbitrary<Place> {
-  return fc.record({ parent: pick, address, priority });
+  return fc.record({ parent: pickParent, address, priority });
 }
 
 function newRegion(numbers: Numbers): fc.Arbitrary<Edit> {
@@ -183,7 +198,7 @@ function change(numbers: Numbers): fc.Arbitrary<Edit> {
 function transaction(edit: fc.Arbitrary<Edit>): fc.Arbitrary<Edit> {
   return fc.record({
     do: fc.constant('transaction' as const),
-    edits: fc.array(edit, { maxLength: 6 }),
+    edits: fc.array(edit, { maxLength: 6, size: 'max' }),
     ends: fc.oneof(
       {
         weight: 4,
@@ -202,11 +217,11 @@ const beginning: readonly Edit[] = [
 
 function treeOf(numbers: Numbers): fc.Arbitrary<Edit> {
   const spaces: fc.Arbitrary<Edit[]> = fc.array(
-    fc.record({ do: fc.constant('address space' as const), root: pick }),
-    { maxLength: 3 },
+    fc.record({ do: fc.constant('address space' as const), root: pickParent }),
+    { maxLength: 3, size: 'max' },
   );
   return fc
-    .tuple(fc.array(newRegion(numbers), { minLength: 1, maxLength: 24 }), spaces)
+    .tuple(fc.array(newRegion(numbers), { minLength: 1, maxLength: 24, size: 'max' }), spaces)
     .map(([regions, more]) => ({
       do: 'transaction',
       edits: [...beginning, ...regions, ...more],
@@ -222,7 +237,7 @@ function editsOf(numbers: Numbers): fc.Arbitrary<Edit[]> {
   const nested = fc.oneof({ weight: 5, arbitrary: simple }, transaction(simple));
   const any = fc.oneof({ weight: 4, arbitrary: simple }, transaction(nested));
   return fc
-    .tuple(treeOf(numbers), fc.array(any, { minLength: 1, maxLength: 20 }))
+    .tuple(treeOf(numbers), fc.array(any, { minLength: 1, maxLength: 20, size: 'max' }))
     .map(([tree, edits]) => [tree, ...edits]);
 }
 

@@ -32,7 +32,7 @@ const ENDLESS_CODES: readonly ErrorCode[] = [
 const NO_TRANSLATION = { translate: () => undefined };
 
 /** Trees that take the painter longer are left out. */
-const MAX_VISITS = 3000;
+const MAX_VISITS = 500;
 
 const LAST_ADDRESS = (1n << 64n) - 1n;
 

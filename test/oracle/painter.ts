@@ -26,12 +26,24 @@ interface Inherited {
   readonly unmergeable: boolean;
 }
 
-/** Who answers at an address, and the regions that led there. */
+/** A region, and the container or alias through which one came to it. */
+interface Path {
+  readonly region: PlainRegion;
+  readonly from: Path | undefined;
+}
+
+/** Who answers at an address, and the way that led there. */
 interface Answer {
   readonly region: PlainRegion;
   readonly offset: bigint;
   readonly inherited: Inherited;
-  readonly path: readonly PlainRegion[];
+  readonly path: Path;
+}
+
+/** A range, and the way that led to its region: what tells one visit of a region from another. */
+interface Visit {
+  readonly range: PaintedRange;
+  readonly path: Path;
 }
 
 /** The tree can't be painted: aliases recurse without end, or deeper than `MAX_DEPTH`. */
@@ -52,21 +64,26 @@ const NOTHING_INHERITED: Inherited = { readonly: false, nonvolatile: false, unme
  * @param maxVisits Regions are visited once for each way that leads to them; of more visits {@link CostlyTree} is thrown.
  */
 export function paint(root: PlainRegion, maxVisits = Number.POSITIVE_INFINITY): PaintedRange[] {
-  const painted: { range: PaintedRange; path: readonly PlainRegion[] }[] = [];
+  const painted: Visit[] = [];
   const edges = boundaries(root, maxVisits);
   for (const [i, first] of edges.entries()) {
-    const answer = whoAnswers(root, 0n, first, NOTHING_INHERITED, []);
+    const answer = whoAnswers(root, 0n, first, NOTHING_INHERITED, undefined);
     const end = edges[i + 1];
     if (answer === undefined || end === undefined) continue;
-    const range = rangeOf(answer, first, end - 1n);
+    const visit = { range: rangeOf(answer, first, end - 1n), path: answer.path };
     const before = painted.at(-1);
-    if (before !== undefined && belongTogether(before, { range, path: answer.path })) {
-      before.range.last = range.last;
-    } else {
-      painted.push({ range, path: answer.path });
-    }
+    if (before !== undefined && belongTogether(before, visit)) before.range.last = visit.range.last;
+    else painted.push(visit);
   }
   return painted.map(({ range }) => range);
+}
+
+/** Where a region is shown: at which address it starts, and between which addresses it can be seen. */
+interface Showing {
+  readonly region: PlainRegion;
+  readonly start: bigint;
+  readonly from: bigint;
+  readonly to: bigint;
 }
 
 /** Every address where the answer can change, ascending. */
@@ -74,26 +91,35 @@ function boundaries(root: PlainRegion, maxVisits: number): bigint[] {
   const edges = new Set<bigint>();
   let visits = 0;
 
-  /** Adds the edges of what can be seen of `region`, and of all below it, between `from` and `to`. */
-  function visit(region: PlainRegion, base: bigint, from: bigint, to: bigint, depth: number): void {
+  /** Adds the edges of what can be seen of `region`, and of all below it, within what is seen of the one above. */
+  function visit(region: PlainRegion, base: bigint, above: readonly Showing[]): void {
     if (!region.enabled) return;
+    const window = above.at(-1) ?? { from: 0n, to: ADDRESS_LIMIT };
     const start = base + region.address;
-    const end = start + region.size;
-    const seenFrom = largest(start, from);
-    const seenTo = smallest(end, to);
-    if (seenFrom >= seenTo) return;
-    if (depth > MAX_DEPTH) throw new EndlessTree(region.name);
+    const from = largest(start, window.from);
+    const to = smallest(start + region.size, window.to);
+    if (from >= to) return;
+    const showing = { region, start, from, to };
+    if (above.length > MAX_DEPTH || above.some((it) => isSame(it, showing))) {
+      throw new EndlessTree(region.name);
+    }
     if (++visits > maxVisits) throw new CostlyTree(region.name);
-    edges.add(seenFrom).add(seenTo);
+    edges.add(from).add(to);
+    const path = [...above, showing];
     if (region.alias !== undefined) {
       const { target, offset } = region.alias;
-      visit(target, start - offset - target.address, seenFrom, seenTo, depth + 1);
+      visit(target, start - offset - target.address, path);
     }
-    for (const child of region.subregions) visit(child, start, seenFrom, seenTo, depth + 1);
+    for (const child of region.subregions) visit(child, start, path);
   }
 
-  visit(root, 0n, 0n, ADDRESS_LIMIT, 0);
+  visit(root, 0n, []);
   return [...edges].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+/** A region shown within itself at the same place is shown there without end. */
+function isSame(a: Showing, b: Showing): boolean {
+  return a.region === b.region && a.start === b.start && a.from === b.from && a.to === b.to;
 }
 
 function smallest(a: bigint, b: bigint): bigint {
@@ -110,13 +136,13 @@ function whoAnswers(
   base: bigint,
   address: bigint,
   above: Inherited,
-  pathAbove: readonly PlainRegion[],
+  from: Path | undefined,
 ): Answer | undefined {
   if (!region.enabled) return undefined;
   const start = base + region.address;
   if (address < start || address >= start + region.size) return undefined;
 
-  const path = [...pathAbove, region];
+  const path = { region, from };
   const inherited = {
     readonly: above.readonly || region.readonly,
     nonvolatile: above.nonvolatile || region.nonvolatile,
@@ -145,16 +171,14 @@ function rangeOf({ region, offset, inherited }: Answer, first: bigint, last: big
  * between them is of something that can't be seen. What was painted at two visits (by two aliases, say) is where the
  * second continues the first and looks the same, unless one of them is not to be merged.
  */
-function belongTogether(
-  a: { readonly range: PaintedRange; readonly path: readonly PlainRegion[] },
-  b: { readonly range: PaintedRange; readonly path: readonly PlainRegion[] },
-): boolean {
+function belongTogether(a: Visit, b: Visit): boolean {
   if (a.range.last + 1n !== b.range.first) return false;
-  return sameVisit(a.path, b.path) || continues(a.range, b.range);
+  return isSamePath(a.path, b.path) || continues(a.range, b.range);
 }
 
-function sameVisit(a: readonly PlainRegion[], b: readonly PlainRegion[]): boolean {
-  return a.length === b.length && a.every((region, i) => region === b[i]);
+function isSamePath(a: Path | undefined, b: Path | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.region === b.region && isSamePath(a.from, b.from);
 }
 
 function continues(a: PaintedRange, b: PaintedRange): boolean {
