@@ -1,3 +1,4 @@
+import type { Endianness } from './access/mem-tx.js';
 import { checkMemoryRegionOps, type MemoryRegionOps } from './access/memory-region-ops.js';
 import { MemoryRegion, type RegionOrigin } from './memory-region.js';
 
@@ -12,7 +13,7 @@ export class IoRegion extends MemoryRegion {
     this.ops = ops;
   }
 
-  protected override get isBigEndian(): boolean {
-    return this.ops.endianness === 'big';
+  protected override get endianness(): Endianness {
+    return this.ops.endianness ?? 'little';
   }
 }

@@ -1,3 +1,7 @@
+import { toAddress } from '../address.js';
+import { FlatviewError } from '../errors.js';
+import { littleEndian } from './access/byte-order.js';
+import type { Endianness } from './access/mem-tx.js';
 import type { MemoryRegionSection } from './section.js';
 
 /**
@@ -28,15 +32,31 @@ export function compareIoEventFds(a: IoEventFd, b: IoEventFd): number {
   );
 }
 
-/** `value` of `size` bytes with its bytes in the opposite order; a `size` of 0 leaves it alone. */
-export function swapBytes(value: bigint, size: number): bigint {
-  let swapped = 0n;
-  let rest = value;
-  for (let i = 0; i < size; i++) {
-    swapped = (swapped << 8n) | (rest & 0xffn);
-    rest >>= 8n;
+/**
+ * `ioeventfd` as a region keeps it: its numbers checked, its data in the guest's byte order.
+ *
+ * @param what Names it in messages.
+ * @param endianness The byte order of the device, which gives the data.
+ * @throws `ERR_ADDRESS_RANGE`, `ERR_INVALID_ARGUMENT`
+ */
+export function checkIoEventFd(
+  { address, size, data, fd }: IoEventFd,
+  what: string,
+  endianness: Endianness,
+): IoEventFd {
+  if (![0, 1, 2, 4, 8].includes(size)) {
+    throw new FlatviewError('ERR_INVALID_ARGUMENT', `${what}: size ${size} is not 0, 1, 2, 4, 8`);
   }
-  return size === 0 ? value : swapped;
+  if (!Number.isInteger(fd) || fd < 0) {
+    throw new FlatviewError('ERR_INVALID_ARGUMENT', `${what}: ${fd} is not a file descriptor`);
+  }
+  const value = data === undefined ? undefined : toAddress(data, `${what}: data`);
+  return Object.freeze({
+    address: toAddress(address, `${what}: offset`),
+    size,
+    data: value === undefined || size === 0 ? value : littleEndian(value, size, endianness),
+    fd,
+  });
 }
 
 /** An ioeventfd of a region where a section shows it: its `address` is one of the address space. */

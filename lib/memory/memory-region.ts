@@ -1,8 +1,9 @@
 import { type AddressLike, hex, toAddress, toSize } from '../address.js';
 import { FlatviewError } from '../errors.js';
+import type { Endianness } from './access/mem-tx.js';
 import type { AddressSpace } from './address-space.js';
 import type { CoalescedRange } from './coalesced-range.js';
-import { compareIoEventFds, type IoEventFd, swapBytes } from './ioeventfd.js';
+import { checkIoEventFd, compareIoEventFds, type IoEventFd } from './ioeventfd.js';
 import { findSection } from './region-search.js';
 import {
   type DirtyLogClient,
@@ -13,6 +14,7 @@ import {
   regionFlag,
 } from './region-state.js';
 import type { MemoryRegionSection } from './section.js';
+import { compareStacking, toPriority } from './stacking.js';
 import type { MemoryTopology } from './topology.js';
 import { type Effect, effects } from './transaction.js';
 
@@ -42,9 +44,6 @@ export interface RegionOrigin {
   readonly aliasTarget?: MemoryRegion;
   readonly aliasOffset?: bigint;
 }
-
-/** Smallest and largest priority: a 32-bit signed integer, as in QEMU. */
-const priorityRange = { min: -(2 ** 31), max: 2 ** 31 - 1 } as const;
 
 const nothing: readonly never[] = Object.freeze([]);
 
@@ -150,7 +149,7 @@ export class MemoryRegion {
 
   set priority(value: number) {
     this.assertUsable();
-    const priority = toPriority(value, this);
+    const priority = toPriority(value, this.label);
     if (priority === this.state.priority) return;
     this.#place({ ...this.state, priority });
   }
@@ -223,7 +222,9 @@ export class MemoryRegion {
 
   /** The subregions in stacking order: the first one wins over all others. */
   get subregions(): readonly MemoryRegion[] {
-    this.#stacked ??= Object.freeze([...(this.#children ?? [])].sort(compareStacking));
+    this.#stacked ??= Object.freeze(
+      [...(this.#children ?? [])].sort((a, b) => compareStacking(a.state, b.state)),
+    );
     return this.#stacked;
   }
 
@@ -244,7 +245,7 @@ export class MemoryRegion {
     const state = {
       ...child.state,
       address: toAddress(address, `address of ${child.label} in ${this.label}`),
-      priority: toPriority(options.priority ?? 0, child),
+      priority: toPriority(options.priority ?? 0, child.label),
       parent: this,
     };
     this.#assertCanHold(child);
@@ -306,7 +307,7 @@ export class MemoryRegion {
    * @throws `ERR_ADDRESS_RANGE`, `ERR_INVALID_ARGUMENT`
    */
   addIoEventFd(ioeventfd: IoEventFd): void {
-    const checked = this.#checkIoEventFd(ioeventfd);
+    const checked = this.#checked(ioeventfd);
     const ioeventfds = [...this.state.ioeventfds, checked].sort(compareIoEventFds);
     this.edit({ ...this.state, ioeventfds: Object.freeze(ioeventfds) }, this.#ioeventfdEffect);
   }
@@ -317,7 +318,7 @@ export class MemoryRegion {
    * @throws `ERR_INVALID_ARGUMENT`: there is none like it.
    */
   removeIoEventFd(ioeventfd: IoEventFd): void {
-    const checked = this.#checkIoEventFd(ioeventfd);
+    const checked = this.#checked(ioeventfd);
     const at = this.state.ioeventfds.findIndex((it) => compareIoEventFds(it, checked) === 0);
     if (at < 0) {
       throw new FlatviewError(
@@ -416,14 +417,14 @@ export class MemoryRegion {
     return this.enabled ? effects.memory : effects.row;
   }
 
-  /** Whether the callbacks of this region see the most significant byte first. */
-  protected get isBigEndian(): boolean {
-    return false;
+  /** The byte order of the region's callbacks. */
+  protected get endianness(): Endianness {
+    return 'little';
   }
 
-  /** What the guest writes, in its little-endian order, when the device sees `data`. */
-  #guestOrder(data: bigint, size: number): bigint {
-    return this.isBigEndian ? swapBytes(data, size) : data;
+  /** `ioeventfd` of this region, checked, with its data in the guest's byte order. */
+  #checked(ioeventfd: IoEventFd): IoEventFd {
+    return checkIoEventFd(ioeventfd, `ioeventfd of ${this.label}`, this.endianness);
   }
 
   get #ioeventfdEffect(): Effect {
@@ -509,28 +510,6 @@ export class MemoryRegion {
     for (let at = region.parent; at !== undefined; at = at.parent) if (at === this) return true;
     return false;
   }
-
-  #checkIoEventFd({ address, size, data, fd }: IoEventFd): IoEventFd {
-    const what = `ioeventfd of ${this.label}`;
-    if (![0, 1, 2, 4, 8].includes(size)) {
-      throw new FlatviewError('ERR_INVALID_ARGUMENT', `${what}: size ${size} is not 0, 1, 2, 4, 8`);
-    }
-    if (!Number.isInteger(fd) || fd < 0) {
-      throw new FlatviewError('ERR_INVALID_ARGUMENT', `${what}: ${fd} is not a file descriptor`);
-    }
-    return Object.freeze({
-      address: toAddress(address, `${what}: offset`),
-      size,
-      data:
-        data === undefined ? undefined : this.#guestOrder(toAddress(data, `${what}: data`), size),
-      fd,
-    });
-  }
-}
-
-/** For sorting: the region that wins comes first. */
-function compareStacking({ state: a }: MemoryRegion, { state: b }: MemoryRegion): number {
-  return b.priority - a.priority || b.sequence - a.sequence;
 }
 
 function initialFlags(kind: RegionKind, options: RegionOptions): number {
@@ -543,14 +522,5 @@ function initialFlags(kind: RegionKind, options: RegionOptions): number {
     (nonvolatile ? regionFlag.nonvolatile : 0) |
     (unmergeable ? regionFlag.unmergeable : 0) |
     regionFlag.romd
-  );
-}
-
-function toPriority(priority: number, region: MemoryRegion): number {
-  const { min, max } = priorityRange;
-  if (Number.isInteger(priority) && priority >= min && priority <= max) return priority;
-  throw new FlatviewError(
-    'ERR_PRIORITY_RANGE',
-    `priority of ${region.label} is ${priority}: not an integer of ${min} to ${max}`,
   );
 }

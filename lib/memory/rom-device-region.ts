@@ -1,3 +1,4 @@
+import type { Endianness } from './access/mem-tx.js';
 import { checkMemoryRegionOps, type MemoryRegionOps } from './access/memory-region-ops.js';
 import type { RegionOrigin } from './memory-region.js';
 import { type RamOptions, RamRegion } from './ram-region.js';
@@ -34,7 +35,7 @@ export class RomDeviceRegion extends RamRegion {
     this.setFlag(regionFlag.romd, on, this.enabled ? effects.memory : effects.row);
   }
 
-  protected override get isBigEndian(): boolean {
-    return this.ops.endianness === 'big';
+  protected override get endianness(): Endianness {
+    return this.ops.endianness ?? 'little';
   }
 }
