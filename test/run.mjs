@@ -2,6 +2,8 @@
 //
 //   node test/run.mjs [PART...]      only files whose path under test/ contains one of the parts
 //
+// A file may take ten minutes; FLATVIEW_TEST_MINUTES sets another limit.
+//
 // `node --test` takes a folder on some versions of Node and a glob on others; `run` takes files on all.
 import { readdirSync } from 'node:fs';
 import os from 'node:os';
@@ -24,7 +26,9 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-run({ files, concurrency: os.availableParallelism(), timeout: 10 * 60_000 })
+const minutes = Number(process.env.FLATVIEW_TEST_MINUTES ?? 10);
+
+run({ files, concurrency: os.availableParallelism(), timeout: minutes * 60_000 })
   .on('test:fail', () => {
     process.exitCode = 1;
   })

@@ -209,8 +209,7 @@ function check({ cells, memory }: Pair, { kind, address, bytes: from, order }: A
 
 suite('random accesses to random memory maps', () => {
   test('find and leave the same bytes as in plain arrays', (t) => {
-    const parameters = runs<[Piece[], Action[]]>(1000);
-    t.diagnostic(`${parameters.numRuns} memory maps`);
+    const parameters = runs<[Piece[], Action[]]>(t, 1000);
     const pieces = fc.array(piece, { minLength: 1, maxLength: 10 });
     fc.assert(
       fc.property(pieces, fc.array(action, { maxLength: 30 }), (map, actions) => {
@@ -218,7 +217,7 @@ suite('random accesses to random memory maps', () => {
         for (const it of actions) check(pair, it);
         pair.close();
       }),
-      parameters as object,
+      parameters,
     );
   });
 });

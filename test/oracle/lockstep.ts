@@ -1,10 +1,12 @@
 // A topology and the oracle's model of it, given the same edits and compared after each.
 
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import {
   type AddressSpace,
   type AliasRegion,
   type ErrorCode,
+  type Explanation,
   type FlatView,
   FlatviewError,
   type MemoryRegion,
@@ -13,7 +15,14 @@ import {
 } from '../../lib/index.js';
 import { describe } from './corpus-tree.js';
 import type { Edit, Flags, Kind } from './edits.js';
-import { CostlyTree, EndlessTree, type PaintedRange, paint, viewRoot } from './painter.js';
+import {
+  CostlyTree,
+  EndlessTree,
+  everyoneAt,
+  type PaintedRange,
+  paint,
+  viewRoot,
+} from './painter.js';
 import type { PlainRegion } from './plain-region.js';
 import { PlainTopology, type SetEdit, type SimpleEdit } from './plain-topology.js';
 import { Saboteur } from './saboteur.js';
@@ -34,16 +43,26 @@ const NO_TRANSLATION = { translate: () => undefined };
 /** Trees that take the painter longer are left out. */
 const MAX_VISITS = 500;
 
-const LAST_ADDRESS = (1n << 64n) - 1n;
+const ADDRESS_LIMIT = 1n << 64n;
+const LAST_ADDRESS = ADDRESS_LIMIT - 1n;
+
+/** So many ranges of a view are explained. */
+const MAX_EXPLAINED = 4;
 
 /** Thrown out of a transaction to have it undone. */
 class ChangedMind extends Error {}
 
+/** Who follows the changes. */
 export interface Followers {
-  /** One listener for all address spaces, or one for each. */
+  /** One listener for each address space, or one for all. */
   readonly each: boolean;
   readonly hearNops: boolean;
 }
+
+export const followers: fc.Arbitrary<Followers> = fc.record({
+  each: fc.boolean(),
+  hearNops: fc.boolean(),
+});
 
 export class Lockstep {
   readonly topology: MemoryTopology = new MemoryTopology();
@@ -73,6 +92,8 @@ export class Lockstep {
     try {
       this.#perform(edit);
       assert.notEqual(outcome, 'endless', 'a tree without end was rendered');
+      // Left alone: what stays as it is is not deleted and added, not even for a moment.
+      assert.deepEqual(this.#takeNeedless(), []);
     } catch (error) {
       if (!(error instanceof FlatviewError)) throw error;
       const codes: readonly ErrorCode[] =
@@ -80,7 +101,8 @@ export class Lockstep {
       if (!codes.includes(error.code)) throw error;
       assert.deepEqual(error.undoFailures ?? [], []);
       this.model.restore(before);
-      assert.deepEqual(this.#views(), views, 'every view is the same object as before');
+      assertSame(this.#views(), views);
+      this.#takeNeedless();
     }
     for (const saboteur of this.#saboteurs) saboteur.disarm();
     this.#followNewSpaces();
@@ -104,6 +126,19 @@ export class Lockstep {
       compareLookups(space, painted);
     }
     this.#compareSharing();
+  }
+
+  /** Compares who lies at some addresses: the first ones of ranges, the last ones, and what is behind them. */
+  compareExplanations(): void {
+    for (const [space, root] of this.#liveSpaces()) {
+      for (const { first, last } of paint(root).slice(0, MAX_EXPLAINED)) {
+        for (const address of [first, last, (last + 1n) % ADDRESS_LIMIT]) {
+          const ours = explainedNames(space.explain(address));
+          const oracle = everyoneAt(root, address).map(({ name }) => name);
+          assertLines(ours, oracle, `who lies at ${address}`);
+        }
+      }
+    }
   }
 
   close(): void {
@@ -256,6 +291,11 @@ export class Lockstep {
     }
   }
 
+  #takeNeedless(): string[] {
+    const followers = [this.#follower, ...this.#ownFollowers.values()];
+    return followers.flatMap((follower) => follower.takeNeedless());
+  }
+
   #views(): FlatView[] {
     return this.topology.addressSpaces.map(({ flatView }) => flatView);
   }
@@ -324,6 +364,14 @@ function plainTreeLine(region: PlainRegion): string {
   return [...parts, region.dirtyLogMask, offset, region.parent?.name, ...children].join(' ');
 }
 
+/** The winner and then everyone who is only below it: not those who are hidden or clipped. */
+function explainedNames({ winner, shadowed }: Explanation): string[] {
+  const below = shadowed.filter(
+    ({ reason: { code } }) => code !== 'disabled' && code !== 'clipped',
+  );
+  return [...(winner ? [winner] : []), ...below].map(({ region }) => region.name);
+}
+
 /** Both ends of each range, and what is just outside of them. */
 function compareLookups({ flatView }: AddressSpace, painted: readonly PaintedRange[]): void {
   for (const [i, { first, last, region }] of painted.entries()) {
@@ -335,6 +383,12 @@ function compareLookups({ flatView }: AddressSpace, painted: readonly PaintedRan
   }
   const lowest = painted[0]?.first ?? 1n;
   if (lowest !== 0n) assert.equal(flatView.lookup(0n), undefined);
+}
+
+/** After something was undone there are the same views, not only equal ones. */
+function assertSame(views: readonly FlatView[], before: readonly FlatView[]): void {
+  assert.equal(views.length, before.length);
+  for (const [i, view] of views.entries()) assert.equal(view, before[i]);
 }
 
 /** Compares quickly, and says more when it fails. */

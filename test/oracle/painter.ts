@@ -161,6 +161,25 @@ function whoAnswers(
   return { region, offset: address - start, inherited, path };
 }
 
+/** Everyone who lies at an address, in stacking order: who answers, and then who would if those before were not there. */
+export function everyoneAt(root: PlainRegion, address: bigint): PlainRegion[] {
+  const everyone: PlainRegion[] = [];
+
+  function visit(region: PlainRegion, base: bigint): void {
+    const start = base + region.address;
+    if (!region.enabled || address < start || address >= start + region.size) return;
+    if (region.alias !== undefined) {
+      const { target, offset } = region.alias;
+      visit(target, start - offset - target.address);
+    }
+    for (const child of region.subregions) visit(child, start);
+    if (region.terminates) everyone.push(region);
+  }
+
+  visit(root, 0n);
+  return everyone;
+}
+
 function rangeOf({ region, offset, inherited }: Answer, first: bigint, last: bigint): PaintedRange {
   const { romd, dirtyLogMask } = region;
   return { first, last, region, offset, ...inherited, romd, dirtyLogMask };

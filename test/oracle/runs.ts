@@ -1,19 +1,21 @@
 // How often and from which seed the property tests run.
 
+import type { TestContext } from 'node:test';
 import type { Parameters } from 'fast-check';
 
 /**
- * Parameters for fast-check: `FLATVIEW_TREES` sets the number of runs, `FLATVIEW_SEED` repeats those of an earlier run
- * (every failure prints its seed).
+ * Parameters for fast-check: `FLATVIEW_TREES` sets the number of runs, and `FLATVIEW_SEED` repeats those of an earlier
+ * test. Both are printed.
  *
  * @param byDefault The number of runs when nothing is set.
  * @param share The part of `FLATVIEW_TREES` that this property takes; dear ones take less.
  */
-export function runs<T>(byDefault: number, share = 1): Parameters<T> {
-  const { FLATVIEW_SEED: seed, FLATVIEW_TREES: trees } = process.env;
-  return {
-    numRuns: trees === undefined ? byDefault : Math.ceil(Number(trees) * share),
-    ...(seed === undefined ? {} : { seed: Number(seed) }),
-    endOnFailure: false,
-  };
+export function runs<Values>(t: TestContext, byDefault: number, share = 1): Parameters<Values> {
+  const { FLATVIEW_SEED, FLATVIEW_TREES } = process.env;
+  const numRuns =
+    FLATVIEW_TREES === undefined ? byDefault : Math.ceil(Number(FLATVIEW_TREES) * share);
+  const seed =
+    FLATVIEW_SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(FLATVIEW_SEED);
+  t.diagnostic(`${numRuns} runs, FLATVIEW_SEED=${seed}`);
+  return { numRuns, seed };
 }

@@ -39,6 +39,9 @@ export class ViewFollower implements MemoryListener {
   #open = false;
   /** What was impossible; kept, as what a listener throws is an answer of its own. */
   readonly #impossible: string[] = [];
+  /** What was deleted since the last begin, and what was deleted and then added although it is the same. */
+  readonly #deleted = new Set<string>();
+  #needless: string[] = [];
 
   /** Called for every range that stays; only where `hearsNops` asked for it. */
   readonly regionNop?: (section: MemoryRegionSection) => void;
@@ -59,7 +62,18 @@ export class ViewFollower implements MemoryListener {
       .map(({ line, mask }) => withMask(line, mask));
   }
 
+  /**
+   * Ranges that a commit took away and gave back, since this was asked last. A commit that went well has none; undoing
+   * one is just that.
+   */
+  takeNeedless(): string[] {
+    const needless = this.#needless;
+    this.#needless = [];
+    return needless;
+  }
+
   begin(): void {
+    this.#deleted.clear();
     if (this.#open) this.#impossible.push('begin after begin');
     this.#open = true;
   }
@@ -74,12 +88,15 @@ export class ViewFollower implements MemoryListener {
     const ranges = this.#ranges(section);
     const line = rangeLine(section);
     if (ranges.has(line)) this.#impossible.push(`add of known ${line}`);
+    if (this.#deleted.has(`${section.addressSpace.id} ${line}`)) this.#needless.push(line);
     ranges.set(line, { first: section.address, line, mask: section.dirtyLogMask });
   }
 
   regionDel(section: MemoryRegionSection): void {
     this.#find(section, 'del');
-    this.#ranges(section).delete(rangeLine(section));
+    const line = rangeLine(section);
+    this.#ranges(section).delete(line);
+    this.#deleted.add(`${section.addressSpace.id} ${line}`);
   }
 
   logStart(section: MemoryRegionSection, oldMask: number, newMask: number): void {
