@@ -45,11 +45,9 @@ napi_value Unsigned(const Arguments& arguments, size_t value) {
   return result;
 }
 
-// Keeps `buffer` alive in place of what `reference` kept.
-void Replace(napi_env env, napi_value buffer, napi_ref& reference) {
-  if (reference != nullptr) napi_delete_reference(env, reference);
-  reference = nullptr;
-  if (buffer != nullptr) napi_create_reference(env, buffer, 1, &reference);
+// Keeps an argument alive for as long as the result is.
+Napi::ObjectReference Hold(const Arguments& arguments, size_t index) {
+  return Napi::Persistent(Napi::Object(arguments.env(), arguments.value(index)));
 }
 
 }  // namespace
@@ -64,7 +62,7 @@ napi_value EngineBinding::UseExchange(Arguments& arguments) {
     arguments.FailRange(0, "must have at least 4096 bytes");
   }
   if (arguments.failed()) return nullptr;
-  Replace(arguments.env(), arguments.value(0), exchange_reference_);
+  exchange_reference_ = Hold(arguments, 0);
   exchange_ = bytes;
   return nullptr;
 }
@@ -78,7 +76,6 @@ napi_value EngineBinding::Create(Arguments& arguments) {
 napi_value EngineBinding::Destroy(Arguments& arguments) {
   EngineEntry* const entry = arguments.Handle(0, engines_);
   if (entry == nullptr) return nullptr;
-  Replace(arguments.env(), nullptr, entry->batch);
   engines_.Remove(arguments.Uint32(0));
   return nullptr;
 }
@@ -87,18 +84,16 @@ napi_value EngineBinding::UseBatch(Arguments& arguments) {
   EngineEntry* const entry = arguments.Handle(0, engines_);
   arguments.ArrayBuffer(1);
   if (arguments.failed()) return nullptr;
-  Replace(arguments.env(), arguments.value(1), entry->batch);
+  entry->batch = Hold(arguments, 1);
   return nullptr;
 }
 
 // The batch as it is now: empty if there is none, or if JavaScript has detached it.
 std::span<const std::byte> EngineBinding::BatchOf(Arguments& arguments, const EngineEntry& entry) {
-  napi_value buffer = nullptr;
   void* bytes = nullptr;
   size_t length = 0;
-  if (entry.batch == nullptr) return {};
-  napi_get_reference_value(arguments.env(), entry.batch, &buffer);
-  napi_get_arraybuffer_info(arguments.env(), buffer, &bytes, &length);
+  if (entry.batch.IsEmpty()) return {};
+  napi_get_arraybuffer_info(arguments.env(), entry.batch.Value(), &bytes, &length);
   return {static_cast<const std::byte*>(bytes), length};
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <node_api.h>
+#include <napi.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -44,7 +44,7 @@ class EngineBinding {
 
   struct EngineEntry {
     std::unique_ptr<engine::Engine> engine;
-    napi_ref batch = nullptr;  // keeps the ArrayBuffer alive; the environment frees it at its end
+    Napi::ObjectReference batch{};  // keeps the ArrayBuffer alive
   };
 
   engine::Engine* PendingEngine(Arguments& arguments);
@@ -56,7 +56,7 @@ class EngineBinding {
   HandleTable<View> views_;
   // Where results go that are larger than a number.
   std::span<std::byte> exchange_;
-  napi_ref exchange_reference_ = nullptr;
+  Napi::ObjectReference exchange_reference_;
 };
 
 }  // namespace flatview::binding
