@@ -4,8 +4,8 @@ import { noRegion, rangeField, rangeFlag, rangeLayout } from '../native/engine-a
 import type { MemoryRegion } from './memory-region.js';
 import type { RegionsById } from './region-table.js';
 
-/** How many ranges are fetched at a time when iterating. */
-const chunkRanges = 64;
+/** How many ranges are fetched at a time when iterating: few at first, because often only the first one is wanted. */
+const chunkRanges = { first: 2, most: 64 };
 
 /** A stretch of addresses where one part of one region answers. Immutable. */
 export class FlatRange {
@@ -113,13 +113,13 @@ export class FlatView {
    */
   *from(address: AddressLike): IterableIterator<FlatRange> {
     let next = toAddress(address, 'address');
-    for (;;) {
-      const count = addon.viewRanges(this.#handle, next, chunkRanges);
+    for (let wanted = chunkRanges.first; ; wanted = Math.min(wanted * 4, chunkRanges.most)) {
+      const count = addon.viewRanges(this.#handle, next, wanted);
       const chunk: FlatRange[] = [];
       for (let i = 0; i < count; i++) chunk.push(decodeRange(i * rangeLayout.words, this.#regions));
       yield* chunk;
       const end = chunk.at(-1);
-      if (count < chunkRanges || end === undefined) return;
+      if (count < wanted || end === undefined) return;
       next = end.address + end.size;
       if (next === wholeRange) return;
     }

@@ -3,17 +3,20 @@
 
 import type { Endianness, MemoryRegionOps } from '../../lib/index.js';
 
-/** One call of a callback. */
-export interface Call {
-  readonly kind: 'read' | 'write';
-  readonly offset: number;
-  readonly size: number;
-  /** What was written, least significant byte first. */
-  readonly bytes?: readonly number[];
+export type Kind = 'read' | 'write';
+
+/** How a call of a callback is written down; `bytes` are what was written, least significant first. */
+export function callLine(
+  kind: Kind,
+  offset: number,
+  size: number,
+  bytes: readonly number[] = [],
+): string {
+  return `${kind} ${offset}+${size} ${bytes.join(',')}`;
 }
 
 export interface ModelOutcome {
-  readonly calls: readonly Call[];
+  readonly calls: readonly string[];
   /** What was read: as bytes in memory order. Of a write empty. */
   readonly bytes: readonly number[];
   readonly isRejected: boolean;
@@ -27,11 +30,11 @@ export function deviceBytes(offset: number, size: number): number[] {
 /** An access of `bytes.length` bytes, which are in memory order. What they are doesn't matter for a read. */
 export function modelAccess(
   ops: MemoryRegionOps,
-  kind: Call['kind'],
+  kind: Kind,
   offset: number,
   bytes: readonly number[],
 ): ModelOutcome {
-  const calls: Call[] = [];
+  const calls: string[] = [];
   const result: number[] = [];
   let isRejected = false;
   for (let done = 0; done < bytes.length; ) {
@@ -63,7 +66,7 @@ function sizeAtOnce(ops: MemoryRegionOps, rest: number, offset: number): number 
 }
 
 /** Layer (b): whether the device takes the access. */
-function isValid(ops: MemoryRegionOps, kind: Call['kind'], offset: number, size: number): boolean {
+function isValid(ops: MemoryRegionOps, kind: Kind, offset: number, size: number): boolean {
   const { minSize = 1, maxSize, unaligned, accepts } = ops.valid ?? {};
   if (accepts && !accepts(BigInt(offset), size, kind === 'write', {})) return false;
   if (!unaligned && offset % size !== 0) return false;
@@ -96,12 +99,12 @@ function indexInPiece(
   return significance - leastOfPiece;
 }
 
-function readOnce(ops: MemoryRegionOps, offset: number, size: number, calls: Call[]): number[] {
+function readOnce(ops: MemoryRegionOps, offset: number, size: number, calls: string[]): number[] {
   const endianness = ops.endianness ?? 'little';
   const value = Array.from({ length: size }, () => 0);
   const { piece, starts } = piecesOf(ops, size);
   for (const start of starts) {
-    calls.push({ kind: 'read', offset: offset + start, size: piece });
+    calls.push(callLine('read', offset + start, piece));
     const answer = deviceBytes(offset + start, piece);
     for (let s = 0; s < size; s++) {
       const byte = answer[indexInPiece(endianness, size, piece, start, s)] ?? 0;
@@ -115,7 +118,7 @@ function writeOnce(
   ops: MemoryRegionOps,
   offset: number,
   memory: readonly number[],
-  calls: Call[],
+  calls: string[],
 ): void {
   const endianness = ops.endianness ?? 'little';
   const size = memory.length;
@@ -127,7 +130,7 @@ function writeOnce(
       const index = indexInPiece(endianness, size, piece, start, s);
       if (index >= 0 && index < piece) bytes[index] = value[s] ?? 0;
     }
-    calls.push({ kind: 'write', offset: offset + start, size: piece, bytes });
+    calls.push(callLine('write', offset + start, piece, bytes));
   }
 }
 

@@ -44,7 +44,9 @@ suite('DMA mappings of memory', () => {
     system.addSubregion(0x2000, topology.ram('other', 0x1000));
     system.addSubregion(0x4000, topology.ram('third', 0x1000));
     system.addSubregion(0x5000, topology.io('device', 0x1000, {}));
-    for (const address of [0, 0x1000, 0x2000, 0x4000]) {
+    // At the offset where the region before it would go on.
+    system.addSubregion(0x3000, topology.alias('c', ram, { offset: 0x1000, size: 0x1000 }));
+    for (const address of [0, 0x1000, 0x2000, 0x3000, 0x4000]) {
       assert.equal(memory.mapDma(address, 0x10000, reads)?.bytes.length, 0x1000);
     }
   });

@@ -1,8 +1,8 @@
-import { type AddressLike, toAddress } from '../../address.js';
+import { type AddressLike, lastAddress, toAddress } from '../../address.js';
 import { FlatviewError } from '../../errors.js';
 import type { AddressSpace } from '../address-space.js';
 import { Access } from './access.js';
-import { getLittleEndian, littleEndian, putLittleEndian } from './byte-order.js';
+import { getLittleEndian, littleEndian, putLittleEndian, shiftLeft } from './byte-order.js';
 import type { Endianness, MemTxAttributes, MemTxResult } from './mem-tx.js';
 import { markDirty, memoryOf, nextPart, readValue, valueSize, writeValue } from './part.js';
 
@@ -24,14 +24,14 @@ export function read(
   attributes: MemTxAttributes = noAttributes,
   endianness: Endianness = 'little',
 ): ReadOutcome {
-  const first = toAddress(address, `address in ${space.label}`);
+  const first = addressIn(space, address);
   checkSize(size);
   const access = new Access(false, attributes);
   const view = space.flatView;
   let value = 0n;
   for (let done = 0; done < size; ) {
     const part = nextPart(view, wrapped(first, done), size - done, access);
-    value |= readValue(part, access) << BigInt(done * 8);
+    value |= shiftLeft(readValue(part, access), done * 8);
     done += valueSize(part);
   }
   return { value: littleEndian(value, size, endianness), result: access.result };
@@ -46,7 +46,7 @@ export function write(
   attributes: MemTxAttributes = noAttributes,
   endianness: Endianness = 'little',
 ): MemTxResult {
-  const first = toAddress(address, `address in ${space.label}`);
+  const first = addressIn(space, address);
   checkSize(size);
   const bytes = littleEndian(toValue(value, size), size, endianness);
   const access = new Access(true, attributes);
@@ -54,7 +54,7 @@ export function write(
   for (let done = 0; done < size; ) {
     const part = nextPart(view, wrapped(first, done), size - done, access);
     const length = valueSize(part);
-    writeValue(part, BigInt.asUintN(length * 8, bytes >> BigInt(done * 8)), access);
+    writeValue(part, BigInt.asUintN(length * 8, shiftLeft(bytes, -done * 8)), access);
     done += length;
   }
   return access.result;
@@ -67,7 +67,7 @@ export function readBytes(
   into: Uint8Array,
   attributes: MemTxAttributes = noAttributes,
 ): MemTxResult {
-  const first = toAddress(address, `address in ${space.label}`);
+  const first = addressIn(space, address);
   checkBytes(into);
   const access = new Access(false, attributes);
   const view = space.flatView;
@@ -89,7 +89,7 @@ export function writeBytes(
   from: Uint8Array,
   attributes: MemTxAttributes = noAttributes,
 ): MemTxResult {
-  const first = toAddress(address, `address in ${space.label}`);
+  const first = addressIn(space, address);
   checkBytes(from);
   const access = new Access(true, attributes);
   const view = space.flatView;
@@ -105,6 +105,12 @@ export function writeBytes(
     done += part.length;
   }
   return access.result;
+}
+
+/** @internal `address`, checked; its name is made only for who needs it. */
+export function addressIn(space: AddressSpace, address: AddressLike): bigint {
+  const isAddress = typeof address === 'bigint' && address >= 0n && address <= lastAddress;
+  return isAddress ? address : toAddress(address, `address in ${space.label}`);
 }
 
 function wrapped(address: bigint, by: number): bigint {

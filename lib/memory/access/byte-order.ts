@@ -20,6 +20,12 @@ export function littleEndian(value: bigint, size: number, order: Endianness): bi
   return order === 'little' ? value : swapBytes(value, size);
 }
 
+/** Shifts to the right where `bits` is negative. */
+export function shiftLeft(value: bigint, bits: number): bigint {
+  if (bits === 0) return value;
+  return bits > 0 ? value << BigInt(bits) : value >> BigInt(-bits);
+}
+
 /** Puts the bytes of `value` into all of `bytes`, least significant first. */
 export function putLittleEndian(bytes: Uint8Array, value: bigint): void {
   let rest = value;

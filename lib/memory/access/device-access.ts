@@ -4,7 +4,7 @@ import type { Access } from './access.js';
 import { pieceShift, pieceSize } from './access-splitting.js';
 import { isValidAccess } from './access-validity.js';
 import type { DeviceRegion } from './answering-regions.js';
-import { littleEndian } from './byte-order.js';
+import { littleEndian, shiftLeft } from './byte-order.js';
 import { faultResult, type MemTxFault } from './mem-tx.js';
 import { guarded } from './reentrancy-guard.js';
 
@@ -123,9 +123,4 @@ function badAnswer(region: DeviceRegion, offset: bigint, answer: unknown): Flatv
 /** Offsets wrap around as addresses do. */
 function advanced(offset: bigint, by: number): bigint {
   return by === 0 ? offset : BigInt.asUintN(64, offset + BigInt(by));
-}
-
-/** To the right where `bits` is negative. */
-function shiftLeft(value: bigint, bits: number): bigint {
-  return bits >= 0 ? value << BigInt(bits) : value >> BigInt(-bits);
 }

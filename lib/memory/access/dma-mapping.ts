@@ -1,11 +1,11 @@
-import { type AddressLike, toAddress, toSize } from '../../address.js';
+import { type AddressLike, toSize } from '../../address.js';
 import { FlatviewError } from '../../errors.js';
 import type { AddressSpace } from '../address-space.js';
 import type { FlatView } from '../flat-view.js';
 import type { RamRegion } from '../ram-region.js';
 import { dirtyLogClients } from '../region-state.js';
 import { Access } from './access.js';
-import { noAttributes, readBytes, writeBytes } from './address-space-access.js';
+import { addressIn, noAttributes, readBytes, writeBytes } from './address-space-access.js';
 import { type MemTxAttributes, MemTxResult } from './mem-tx.js';
 import { type MemoryPart, markDirty, memoryOf, memoryPart } from './part.js';
 
@@ -70,7 +70,7 @@ export function mapDma(
   length: AddressLike,
   { isWrite, attributes = noAttributes }: DmaMapOptions,
 ): DmaMapping | undefined {
-  const first = toAddress(address, `address in ${space.label}`);
+  const first = addressIn(space, address);
   const wanted = toSize(length, 'length of a DMA mapping');
   const most = wanted < maxLength ? Number(wanted) : maxLength;
   const access = new Access(isWrite, attributes);
