@@ -23,9 +23,11 @@ class Replay {
     this.#take(initial.flat);
   }
 
-  run(step: SequenceStep): void {
+  run(step: SequenceStep, what: string): void {
     for (const op of step.ops) this.built.call(op, step.address_spaces);
     this.#take(step.flat);
+    this.compare(what);
+    for (const view of step.flat) this.#assertShared(view, what);
   }
 
   /** Compares every address space with QEMU's view of its root. */
@@ -39,6 +41,17 @@ class Replay {
       const lines = viewLines(view, (region) => this.built.id(region));
       assert.deepEqual(lines, qemuLines(qemu), `${what}: ${name}`);
       this.#compared.set(id, { view, qemu });
+    }
+  }
+
+  /** Roots that QEMU showed by one view have one here, made from the same region. */
+  #assertShared({ roots, view_root }: CorpusFlatView, what: string): void {
+    const { addressSpaces } = this.built.topology;
+    const sharing = addressSpaces.filter(({ root }) => roots.includes(this.built.id(root)));
+    const views = new Set(sharing.map(({ flatView }) => flatView));
+    assert.ok(views.size <= 1, `${what}: one view for ${roots.length} roots`);
+    for (const { root } of views) {
+      assert.equal(root === undefined ? null : this.built.id(root), view_root, what);
     }
   }
 
@@ -75,8 +88,7 @@ function replay(sequence: CorpusSequence): void {
   const run = new Replay(sequence.initial);
   run.compare('initial');
   for (const [i, step] of sequence.steps.entries()) {
-    run.run(step);
-    run.compare(`step ${i + 1} (${JSON.stringify(step.guest)})`);
+    run.run(step, `step ${i + 1} (${JSON.stringify(step.guest)})`);
   }
   assertFinalTree(run.built, sequence.final);
   run.built.topology.close();

@@ -1,53 +1,107 @@
 // The corpus' trees as plain regions, for the painter.
 
-import type { CorpusFlatView, CorpusRegion, RegionId } from '../corpus/corpus.js';
+import type { CorpusFlatView, CorpusRegion, RegionId, SequenceOp } from '../corpus/corpus.js';
 import type { PaintedRange } from './painter.js';
-import { type PlainRegion, plainRegion } from './plain-region.js';
+import { addPlain, movePlain, type PlainRegion, plainRegion, removePlain } from './plain-region.js';
 
 /** QEMU's bit for the client that watches code; under TCG, as in all of the corpus, it watches all RAM. */
 const CODE = 2;
 
 /** The dirty-log mask that QEMU gave to ranges of a region. */
-export function effectiveDirtyLogMask(region: CorpusRegion): number {
+function effectiveDirtyLogMask(region: CorpusRegion): number {
   const hasMemory = region.ram || region.rom_device === true;
   return (region.dirty_log_mask ?? 0) | (hasMemory ? CODE : 0);
 }
 
 /** A file's regions as plain ones, by id. */
-export function plainTree(regions: readonly CorpusRegion[]): Map<RegionId, PlainRegion> {
-  const byId = new Map(regions.map((region) => [region.id, region]));
-  const plain = new Map<RegionId, PlainRegion>();
+export type PlainTree = Map<RegionId, PlainRegion>;
 
-  function build(region: CorpusRegion): PlainRegion {
-    const known = plain.get(region.id);
-    if (known !== undefined) return known;
-    const alias = region.alias && {
-      target: build(found(byId, region.alias.target)),
-      offset: BigInt(region.alias.offset),
-    };
-    const built = plainRegion(`${region.id} ${region.name}`, BigInt(region.size), {
-      address: BigInt(region.addr),
-      priority: region.priority,
-      enabled: region.enabled,
-      readonly: region.readonly,
-      nonvolatile: region.nonvolatile,
-      romd: region.romd,
-      dirtyLogMask: effectiveDirtyLogMask(region),
-      terminates: region.terminates,
-      alias,
-    });
-    plain.set(region.id, built);
-    return built;
+/** The tree of a state of the corpus. */
+export function plainTree(regions: readonly CorpusRegion[]): PlainTree {
+  const byId = new Map(regions.map((region) => [region.id, region]));
+  const tree: PlainTree = new Map();
+
+  function create(region: CorpusRegion): void {
+    if (tree.has(region.id)) return;
+    if (region.alias !== undefined) create(found(byId, region.alias.target));
+    createPlain(tree, region);
   }
 
-  for (const region of regions) build(region);
+  for (const region of regions) create(region);
   for (const region of [...regions].sort((a, b) => a.order - b.order)) {
     if (region.parent === null) continue;
-    const child = found(plain, region.id);
-    child.parent = found(plain, region.parent);
+    const child = found(tree, region.id);
+    child.parent = found(tree, region.parent);
     child.parent.subregions.push(child);
   }
-  return plain;
+  return tree;
+}
+
+/** Makes the calls of a step of a sequence. */
+export function callPlain(tree: PlainTree, op: SequenceOp): void {
+  const of = (id: RegionId): PlainRegion => found(tree, id);
+  switch (op.op) {
+    case 'create':
+      createPlain(tree, op.region);
+      break;
+    case 'attach_list':
+      of(op.parent).subregions = op.children.map(of);
+      for (const child of of(op.parent).subregions) child.parent = of(op.parent);
+      break;
+    case 'add':
+      addPlain(of(op.parent), of(op.region), BigInt(op.addr), op.priority);
+      break;
+    case 'del':
+      removePlain(of(op.region));
+      break;
+    case 'set_address':
+      movePlain(of(op.region), BigInt(op.addr));
+      break;
+    case 'set_enabled':
+    case 'set_readonly':
+    case 'set_nonvolatile':
+    case 'set_romd':
+      of(op.region)[FLAGS[op.op]] = op.value;
+      break;
+    case 'set_size':
+      of(op.region).size = BigInt(op.value);
+      break;
+    case 'set_alias_offset': {
+      const { alias } = of(op.region);
+      if (alias !== undefined) alias.offset = BigInt(op.value);
+      break;
+    }
+    default:
+      // Transactions and address spaces play no part in a tree.
+      break;
+  }
+}
+
+const FLAGS = {
+  set_enabled: 'enabled',
+  set_readonly: 'readonly',
+  set_nonvolatile: 'nonvolatile',
+  set_romd: 'romd',
+} as const;
+
+/** Makes one region, detached and without children; the target of an alias must be there. */
+function createPlain(tree: PlainTree, region: CorpusRegion): void {
+  const alias = region.alias && {
+    target: found(tree, region.alias.target),
+    offset: BigInt(region.alias.offset),
+  };
+  const made = plainRegion(`${region.id} ${region.name}`, BigInt(region.size), {
+    address: BigInt(region.addr),
+    priority: region.priority,
+    enabled: region.enabled,
+    readonly: region.readonly,
+    nonvolatile: region.nonvolatile,
+    romd: region.romd,
+    dirtyLogMask: effectiveDirtyLogMask(region),
+    terminates: region.terminates,
+    alias,
+  });
+  tree.set(region.id, made);
 }
 
 /** One line per range, the same for QEMU's ranges and the painter's, for comparison and for reading a failure. */

@@ -1,43 +1,50 @@
 import assert from 'node:assert/strict';
 import { describe as suite, test } from 'node:test';
-import { type CorpusState, cases, sequences } from '../corpus/corpus.js';
-import { describe, describeQemu, plainTree } from './corpus-tree.js';
+import { type CorpusFlatView, cases, sequences } from '../corpus/corpus.js';
+import { callPlain, describe, describeQemu, type PlainTree, plainTree } from './corpus-tree.js';
 import { EndlessTree, paint, viewRoot } from './painter.js';
 import { addPlain, movePlain, plainRegion } from './plain-region.js';
 
-function assertPaintedAsByQemu(state: CorpusState, name: string): number {
-  const regions = plainTree(state.regions);
-  for (const view of state.flat) {
-    const wanted = describeQemu(view, regions);
+function assertPaintedAsByQemu(
+  tree: PlainTree,
+  views: readonly CorpusFlatView[],
+  what: string,
+): void {
+  for (const view of views) {
+    const wanted = describeQemu(view, tree);
     for (const id of view.roots) {
-      const root = regions.get(id);
+      const root = tree.get(id);
       assert.ok(root);
-      assert.deepEqual(paint(root).map(describe), wanted, `${name}: root ${root.name}`);
-      const qemuRoot = view.view_root === null ? undefined : regions.get(view.view_root);
-      assert.equal(viewRoot(root)?.name, qemuRoot?.name, `${name}: view root of ${root.name}`);
+      assert.deepEqual(paint(root).map(describe), wanted, `${what}: root ${root.name}`);
+      const qemuRoot = view.view_root === null ? undefined : tree.get(view.view_root);
+      assert.equal(viewRoot(root)?.name, qemuRoot?.name, `${what}: view root of ${root.name}`);
     }
   }
-  return state.flat.length;
 }
 
 suite('the naive painter', () => {
   test('paints every case of the corpus as QEMU did', () => {
     let count = 0;
-    for (const item of cases()) {
-      assertPaintedAsByQemu(item, item.name);
+    for (const { name, regions, flat } of cases()) {
+      assertPaintedAsByQemu(plainTree(regions), flat, name);
       count++;
     }
     assert.equal(count, 317);
   });
 
-  test('paints the first and last state of every sequence as QEMU did', () => {
+  test('paints every step of every sequence as QEMU did', () => {
     let count = 0;
-    for (const item of sequences()) {
-      assertPaintedAsByQemu(item.initial, `${item.name}, initial`);
-      assertPaintedAsByQemu(item.final, `${item.name}, final`);
-      count++;
+    for (const { name, initial, steps, final } of sequences()) {
+      const tree = plainTree(initial.regions);
+      assertPaintedAsByQemu(tree, initial.flat, `${name}, initial`);
+      for (const [i, { ops, flat }] of steps.entries()) {
+        for (const op of ops) callPlain(tree, op);
+        assertPaintedAsByQemu(tree, flat, `${name}, step ${i + 1}`);
+        count++;
+      }
+      assertPaintedAsByQemu(tree, final.flat, `${name}, final`);
     }
-    assert.equal(count, 62);
+    assert.equal(count, 7211);
   });
 
   test('joins an unmergeable region over an edge that cannot be seen, but not over two visits', () => {
