@@ -1,4 +1,5 @@
-import type { AddressLike } from '../address.js';
+import { type AddressLike, hex, toSize } from '../address.js';
+import { FlatviewError } from '../errors.js';
 import { DirtyBitmap } from './dirty-bitmap.js';
 import { HostMemory } from './host-memory.js';
 import { MemoryRegion, type RegionOptions, type RegionOrigin } from './memory-region.js';
@@ -40,6 +41,18 @@ export class RamRegion extends MemoryRegion {
     this.#migratable = options.migratable ?? true;
     this.#ownsMemory = !(options.memory instanceof HostMemory);
     this.memory = memoryFor(origin, options);
+    this.#assertHolds(origin.size);
+  }
+
+  /** As of every region; at most as large as the memory. */
+  override get size(): bigint {
+    return super.size;
+  }
+
+  /** @throws `ERR_ADDRESS_RANGE`: the memory is smaller. */
+  override set size(value: AddressLike) {
+    this.#assertHolds(toSize(value, `size of ${this.label}`));
+    super.size = value;
   }
 
   override get isMigratable(): boolean {
@@ -52,6 +65,15 @@ export class RamRegion extends MemoryRegion {
     return this.#dirtyPages;
   }
 
+  /** So that an access within the region is within the memory, whatever a guest does. */
+  #assertHolds(size: bigint): void {
+    if (this.memory === undefined || size <= this.memory.size) return;
+    throw new FlatviewError(
+      'ERR_ADDRESS_RANGE',
+      `${this.label}: its memory has ${hex(this.memory.size)} bytes, not ${hex(size)}`,
+    );
+  }
+
   /** @internal Gives back memory that was made for this region. */
   releaseMemory(): void {
     if (this.#ownsMemory) this.memory?.close();
@@ -61,8 +83,8 @@ export class RamRegion extends MemoryRegion {
 function memoryFor({ name, size }: RegionOrigin, options: RamOptions): HostMemory | undefined {
   const { memory, backing, shared, hugePageSize } = options;
   if (memory instanceof HostMemory) return memory;
-  if (memory !== undefined) return HostMemory.over(memory);
-  if (backing === 'none' || size === 0n) return undefined;
+  if (memory !== undefined) return HostMemory.over(memory, name);
+  if (backing === 'none') return undefined;
   return HostMemory.allocate(size, {
     name,
     ...(shared === undefined ? {} : { shared }),

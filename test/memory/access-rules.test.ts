@@ -644,6 +644,27 @@ suite('the embedder is told of his mistakes', () => {
     assert.deepEqual(recorder.take(), []);
   });
 
+  test('in memory that is smaller than its region', () => {
+    const { topology, system, memory } = machine();
+    const tooSmall = flatviewError('ERR_ADDRESS_RANGE', /has 0x1000 bytes, not 0x2000/);
+    const bytes = new Uint8Array(0x1000);
+    assert.throws(() => topology.ram('ram', 0x2000, { memory: bytes }), tooSmall);
+    const host = HostMemory.over(bytes);
+    assert.throws(() => topology.ramDevice('bar', 0x2000, { memory: host }), tooSmall);
+    const ram = topology.ram('ram', 0x800, { memory: bytes });
+    system.addSubregion(0, ram);
+    assert.throws(() => {
+      ram.size = 0x2000n;
+    }, tooSmall);
+    assert.equal(ram.size, 0x800n);
+    ram.size = 0x1000n;
+    assert.deepEqual(memory.read(0xffc, 4), { value: 0n, result: ok });
+    const empty = topology.ram('empty', 0);
+    assert.throws(() => {
+      empty.size = 1n;
+    }, flatviewError('ERR_ADDRESS_RANGE'));
+  });
+
   test('in the callbacks of a region, when it is made', () => {
     const { topology } = machine();
     const bad: readonly unknown[] = [
