@@ -1,0 +1,56 @@
+import type { Writable } from 'node:stream';
+
+/** Whoever read the output has closed it, as `head` does: there is nobody left to write for. */
+export class ReaderGone extends Error {}
+
+/** So many characters are handed to the stream at a time. */
+const chunkLength = 1 << 16;
+
+/** Writes lines to a stream, as fast as its reader takes them. */
+export class TextOutput {
+  readonly #stream: Writable;
+
+  constructor(stream: Writable) {
+    this.#stream = stream;
+    stream.on('error', toldToTheWrite);
+  }
+
+  /** Whether a person reads this who can see colours. */
+  get isTerminal(): boolean {
+    const { NO_COLOR: noColour } = process.env;
+    return 'isTTY' in this.#stream && this.#stream.isTTY === true && !noColour;
+  }
+
+  /**
+   * Writes lines, each with its end, and returns when the last one was taken over.
+   *
+   * @throws {@link ReaderGone}
+   */
+  async print(lines: Iterable<string>): Promise<void> {
+    let chunk = '';
+    for (const line of lines) {
+      chunk += `${line}\n`;
+      if (chunk.length < chunkLength) continue;
+      await this.#write(chunk);
+      chunk = '';
+    }
+    if (chunk !== '') await this.#write(chunk);
+  }
+
+  #write(chunk: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#stream.write(chunk, (error) => {
+        if (!error) resolve();
+        else reject(isGone(error) ? new ReaderGone() : error);
+      });
+    });
+  }
+}
+
+function toldToTheWrite(): void {
+  // The write that it concerns is told what went wrong. Unheard, the event would end the process.
+}
+
+function isGone(error: NodeJS.ErrnoException): boolean {
+  return error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED';
+}

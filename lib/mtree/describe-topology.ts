@@ -1,0 +1,107 @@
+import type { AddressSpace } from '../memory/address-space.js';
+import { AliasRegion } from '../memory/alias-region.js';
+import type { FlatView } from '../memory/flat-view.js';
+import type { MemoryRegion } from '../memory/memory-region.js';
+import { RomDeviceRegion } from '../memory/rom-device-region.js';
+import type { FlatViewRecord, RegionRecord, TopologyDocument } from './topology-document.js';
+
+/** What {@link describeTopology} is to add to the regions and address spaces. */
+export interface DescribeOptions {
+  readonly name?: string;
+  /** Whether to include the flat views. Default: false. */
+  readonly flatViews?: boolean;
+}
+
+/**
+ * A live tree as a document: every region that an address space shows or hides, directly or through aliases. A parent
+ * that only holds the target of an alias, and can't be reached otherwise, is left out.
+ */
+export function describeTopology(
+  spaces: readonly AddressSpace[],
+  options: DescribeOptions = {},
+): TopologyDocument {
+  const regions = reachableRegions(spaces);
+  const ids = new Map(regions.map((region, id) => [region, id]));
+  const orders = new Map(
+    regions.flatMap(({ subregions }) =>
+      [...subregions.entries()].map(([at, child]) => [child, at]),
+    ),
+  );
+  return {
+    ...(options.name !== undefined && { name: options.name }),
+    regions: regions.map((region) => describeRegion(region, ids, orders.get(region) ?? 0)),
+    addressSpaces: spaces.map(({ name, root }) => ({ name, root: idOf(ids, root) })),
+    ...(options.flatViews && { flatViews: describeFlatViews(spaces, ids) }),
+  };
+}
+
+/** The address spaces of each distinct flat view, in the order of their first ones. */
+export function groupByFlatView(spaces: readonly AddressSpace[]): Map<FlatView, AddressSpace[]> {
+  const groups = new Map<FlatView, AddressSpace[]>();
+  for (const space of spaces) {
+    const group = groups.get(space.flatView);
+    if (group) group.push(space);
+    else groups.set(space.flatView, [space]);
+  }
+  return groups;
+}
+
+type Ids = ReadonlyMap<MemoryRegion, number>;
+
+function reachableRegions(spaces: readonly AddressSpace[]): MemoryRegion[] {
+  const reached = new Set(spaces.map(({ root }) => root));
+  for (const region of reached) {
+    // A set that grows while it is walked is walked to its new end.
+    for (const child of region.subregions) reached.add(child);
+    if (region instanceof AliasRegion) reached.add(region.target);
+  }
+  return [...reached];
+}
+
+function describeRegion(region: MemoryRegion, ids: Ids, order: number): RegionRecord {
+  return {
+    id: idOf(ids, region),
+    name: region.name,
+    kind: region.kind,
+    address: region.address,
+    size: region.size,
+    priority: region.priority,
+    enabled: region.enabled,
+    parent: region.parent && ids.get(region.parent),
+    order,
+    alias:
+      region instanceof AliasRegion
+        ? { target: idOf(ids, region.target), offset: region.offset }
+        : undefined,
+    readonly: region.readonly,
+    nonvolatile: region.nonvolatile,
+    romd: region instanceof RomDeviceRegion ? region.romd : true,
+    unmergeable: region.unmergeable,
+    dirtyLogMask: region.dirtyLogMask,
+    owner: region.owner,
+  };
+}
+
+function describeFlatViews(spaces: readonly AddressSpace[], ids: Ids): FlatViewRecord[] {
+  const indexes = new Map(spaces.map((space, index) => [space, index]));
+  return [...groupByFlatView(spaces)].map(([view, group]) => ({
+    addressSpaces: group.map((space) => indexes.get(space) ?? 0),
+    root: view.root && idOf(ids, view.root),
+    ranges: Array.from(view.ranges(), (range) => ({
+      address: range.address,
+      size: range.size,
+      region: idOf(ids, range.region),
+      offset: range.offset,
+      readonly: range.readonly,
+      nonvolatile: range.nonvolatile,
+      romd: range.romd,
+      dirtyLogMask: range.dirtyLogMask,
+    })),
+  }));
+}
+
+function idOf(ids: Ids, region: MemoryRegion): number {
+  const id = ids.get(region);
+  if (id === undefined) throw new Error(`${region.label} was not reached from any address space`);
+  return id;
+}

@@ -1,0 +1,96 @@
+import { hex } from '../address.js';
+import { AliasRegion } from '../memory/alias-region.js';
+import type {
+  ExplainedRegion,
+  Explanation,
+  PathStep,
+  ShadowedRegion,
+  ShadowReason,
+} from '../memory/explain.js';
+import type { MemoryRegion } from '../memory/memory-region.js';
+import { hex16 } from './monitor-format.js';
+import { regionType } from './region-type.js';
+
+/** Longest line that is printed; longer ones lose their middle. */
+const width = 100;
+
+/** An explanation for people: the winner and its way, then what it shadows and why. */
+export function explanationLines(explanation: Explanation): string[] {
+  const { addressSpace, address, winner, shadowed, complete } = explanation;
+  const place = `${hex16(address)} in "${addressSpace.name}"`;
+  return [
+    winner ? `${place}: ${regionAt(winner)} answers` : `${place}: nothing answers`,
+    ...(winner ? ['', ...pathLines(winner.path)] : []),
+    '',
+    ...shadowLines(shadowed, winner !== undefined),
+    ...(complete ? [] : ['', 'There is more, too much to be followed to its end.']),
+  ].map(shortened);
+}
+
+function shadowLines(shadowed: readonly ShadowedRegion[], answered: boolean): string[] {
+  if (shadowed.length === 0)
+    return [answered ? 'It shadows nothing.' : 'Nothing lies here at all.'];
+  const heading = answered
+    ? 'It shadows, from top to bottom:'
+    : 'What lies here, from top to bottom:';
+  const indent = String(shadowed.length).length;
+  return [heading, ...shadowed.flatMap((one, index) => shadowText(one, index + 1, indent))];
+}
+
+function shadowText(shadowed: ShadowedRegion, number: number, indent: number): string[] {
+  const seen = shadowed.path.slice(1, -1).map(({ region }) => region.name);
+  const through = seen.length > 0 ? `, through ${seen.join(' > ')}` : '';
+  const { code } = shadowed.reason;
+  return [
+    ` ${String(number).padStart(indent)}. ${regionAt(shadowed)}${through}`,
+    ` ${' '.repeat(indent)}  ${code}: ${reasonText(shadowed.reason)}`,
+  ];
+}
+
+/** Why a region does not answer, as a sentence without its end. */
+export function reasonText({ code, by, branch, level }: ShadowReason): string {
+  switch (code) {
+    case 'lower-priority':
+      return `in ${level?.name}, ${branch.name} (priority ${branch.priority}) is below ${by.name} (priority ${by.priority})`;
+    case 'added-earlier':
+      return `in ${level?.name}, ${by.name} has the same priority ${by.priority} as ${branch.name}, and came later`;
+    case 'behind-subregion':
+      return `its own subregion ${by.name} is in front of it`;
+    case 'disabled':
+      return `${by.name} is disabled`;
+    case 'clipped':
+      return `${by.name} ends before it: ${sizeText(by)}`;
+  }
+}
+
+function sizeText({ address, size }: MemoryRegion): string {
+  return `${hex(size)} bytes at ${hex(address)}`;
+}
+
+/** `NAME +OFFSET (TYPE)`; the type is `rom` where the range is read-only, as in the monitor's flat view. */
+function regionAt({ region, offset, readonly, nonvolatile }: ExplainedRegion): string {
+  const type = readonly ? 'rom' : regionType(region);
+  return `${region.name} +${hex(offset)} (${nonvolatile ? 'nv-' : ''}${type})`;
+}
+
+/** One line for each step: what can be seen of it, its name and what it is. */
+function pathLines(path: readonly PathStep[]): string[] {
+  return path.map(({ region, window }, level) => {
+    const range = `${hex16(window.first)}-${hex16(window.last)}`;
+    return `  ${range}  ${'  '.repeat(level)}${region.name}  [${stepText(region)}]`;
+  });
+}
+
+function stepText(region: MemoryRegion): string {
+  const alias = region instanceof AliasRegion;
+  const kind = alias ? `alias of ${region.target.name} +${hex(region.offset)}` : region.kind;
+  const priority = region.parent ? `, priority ${region.priority}` : '';
+  const readonly = region.readonly && region.kind !== 'rom' ? ', read-only' : '';
+  return `${kind}${priority}${readonly}`;
+}
+
+function shortened(line: string): string {
+  if (line.length <= width) return line;
+  const half = (width - 5) / 2;
+  return `${line.slice(0, Math.ceil(half))} ... ${line.slice(-Math.floor(half))}`;
+}

@@ -1,0 +1,53 @@
+import { FlatviewError } from '../../errors.js';
+import type { TopologyDocument } from '../topology-document.js';
+import { findAliasTargets } from './alias-targets.js';
+import { type Dump, readDump } from './dump.js';
+import { noteLosses } from './losses.js';
+import { type Note, Notes } from './notes.js';
+import { reconcile } from './reconcile.js';
+import { stackSubregions } from './stacking.js';
+import type { TextRegion } from './text-region.js';
+import { buildTextTree } from './text-tree.js';
+import { toDocument } from './to-document.js';
+
+/** A tree read from the monitor's text, and what the text doesn't tell well enough. */
+export interface MonitorTopology {
+  readonly document: TopologyDocument;
+  readonly notes: readonly Note[];
+}
+
+/**
+ * Reads what the monitor prints for `info mtree`, with `-o`, `-D` or neither. Where the output of `info mtree -f`
+ * follows (or comes first), it supplies what the tree's text leaves open.
+ *
+ * @throws `ERR_MALFORMED_INPUT` with the line that can't be understood.
+ */
+export function readMonitorText(text: string): MonitorTopology {
+  const notes = new Notes();
+  const dump = readDump(text, notes);
+  if (dump.blocks.length === 0) {
+    throw new FlatviewError('ERR_MALFORMED_INPUT', missingTree(dump.views.length > 0), { line: 1 });
+  }
+  const tree = buildTextTree(dump, notes);
+  const regions = [...tree.regions, ...findAliasTargets(tree, dump, notes)];
+  stackSubregions(regions, notes);
+  noteLosses(tree, dump, notes);
+  nameViewLines(dump, regions);
+  const { spaces, agrees } = reconcile(regions, tree, dump, notes);
+  return { document: toDocument(regions, spaces), notes: notes.list(agrees) };
+}
+
+/** Where the accelerator has a range, its name follows that of the region: a word that no region's name ends in. */
+function nameViewLines(dump: Dump, regions: readonly TextRegion[]): void {
+  const names = new Set(regions.map(({ name }) => name));
+  for (const line of dump.views.flatMap(({ ranges }) => ranges)) {
+    const shorter = line.name.slice(0, line.name.length - (line.lastWord?.length ?? 0));
+    if (!names.has(line.name) && names.has(shorter)) line.name = shorter;
+  }
+}
+
+function missingTree(hasViews: boolean): string {
+  return hasViews
+    ? 'the text has flat views but no tree: the output of "info mtree" without -f is needed too'
+    : 'neither a topology as JSON nor the output of "info mtree": no "address-space:" line';
+}

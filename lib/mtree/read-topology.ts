@@ -1,0 +1,59 @@
+import { constants } from 'node:buffer';
+import { gunzipSync } from 'node:zlib';
+import { FlatviewError } from '../errors.js';
+import type { Note } from './monitor-text/notes.js';
+import { readMonitorText } from './monitor-text/read-monitor-text.js';
+import { readTopologyJson } from './read-topology-json.js';
+import type { TopologyDocument } from './topology-document.js';
+
+/** A topology as it was read, and what its source doesn't tell well enough. */
+export interface ReadTopology {
+  readonly document: TopologyDocument;
+  /** Empty for JSON, which tells everything. */
+  readonly notes: readonly Note[];
+}
+
+/**
+ * Reads a topology: JSON as `docs/topology-json.md` describes it; the text of the monitor's `info mtree`, alone or with
+ * that of `info mtree -f`; or that text inside the answer of QMP's `human-monitor-command`. Each may be gzipped. What it
+ * is shows in the content.
+ *
+ * @throws `ERR_MALFORMED_INPUT` with the place or line that can't be understood.
+ */
+export function readTopology(bytes: Uint8Array): ReadTopology {
+  const text = decode(isGzip(bytes) ? gunzip(bytes) : bytes);
+  if (!/^\s*[{[]/.test(text)) return readMonitorText(text);
+  const answer = monitorAnswer(text);
+  return answer === undefined
+    ? { document: readTopologyJson(text), notes: [] }
+    : readMonitorText(answer);
+}
+
+function isGzip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b;
+}
+
+function gunzip(bytes: Uint8Array): Uint8Array {
+  try {
+    return gunzipSync(bytes, { maxOutputLength: constants.MAX_STRING_LENGTH });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new FlatviewError('ERR_MALFORMED_INPUT', `not a whole gzip file: ${reason}`);
+  }
+}
+
+function decode(bytes: Uint8Array): string {
+  if (bytes.length <= constants.MAX_STRING_LENGTH) return new TextDecoder().decode(bytes);
+  throw new FlatviewError('ERR_MALFORMED_INPUT', `${bytes.length} bytes are too many`);
+}
+
+/** The text within `{"return": "..."}`, as `virsh qemu-monitor-command` and QMP clients hand it out. */
+function monitorAnswer(text: string): string | undefined {
+  if (!/^\s*\{\s*"return"\s*:\s*"/.test(text)) return undefined;
+  try {
+    const { return: answer } = JSON.parse(text) as { return: unknown };
+    return typeof answer === 'string' ? answer : undefined;
+  } catch {
+    return undefined;
+  }
+}
