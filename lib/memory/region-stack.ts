@@ -64,7 +64,7 @@ const aliasDepthLimit = 1000;
  * there is no obstacle. Containers and aliases are among it, each behind what it shows.
  *
  * A region behind an obstacle is there only if its own place and size cover the address, with no second obstacle on
- * the way, and for each place once. The graph may be cyclic: a way that leads back to where it was is not followed.
+ * the way, and for each place and kind of obstacle once. The graph may be cyclic: a way that leads back to where it was is not followed.
  */
 export function* walkStack<R extends StackableRegion<R>>(
   root: R,
@@ -112,7 +112,7 @@ class StackWalk<R extends StackableRegion<R>> {
   readonly #behindObstacles: boolean;
   readonly #tasks: Task<R>[] = [];
   /** Places behind an obstacle that were looked at already. */
-  readonly #seen = new Map<R, Set<bigint>>();
+  readonly #seen = { disabled: new Map<R, Set<bigint>>(), clipped: new Map<R, Set<bigint>>() };
   readonly #limit: number;
   #visited = 0;
   #complete = true;
@@ -166,7 +166,7 @@ class StackWalk<R extends StackableRegion<R>> {
   #descend({ entry, aliases }: Task<R>): void {
     const { step, obstacle } = entry;
     const { region, start } = step;
-    if (obstacle && !this.#isNew(region, start)) return;
+    if (obstacle && !isNew(this.#seen[obstacle.code], region, start)) return;
     const isCut = obstacle?.code === 'clipped' && obstacle.by === step;
     if (!isCut) this.#tasks.push({ entry, below: false, aliases });
     if (region.target) this.#enterTarget(region.target, entry, aliases + 1);
@@ -182,14 +182,14 @@ class StackWalk<R extends StackableRegion<R>> {
     if (endless) this.#complete = false;
     else this.#enter(target, start, step, step, obstacle, aliases);
   }
+}
 
-  #isNew(region: R, start: bigint): boolean {
-    const starts = this.#seen.get(region);
-    if (starts?.has(start)) return false;
-    if (starts) starts.add(start);
-    else this.#seen.set(region, new Set([start]));
-    return true;
-  }
+/** Notes that a region was seen at a place. @returns Whether it was the first time. */
+function isNew<R>(seen: Map<R, Set<bigint>>, region: R, start: bigint): boolean {
+  const starts = seen.get(region) ?? new Set();
+  seen.set(region, starts);
+  const { size } = starts;
+  return starts.add(start).size > size;
 }
 
 /** Whether something below a region may lie outside it: what is cut off there is worth telling. */
