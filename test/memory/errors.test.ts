@@ -549,7 +549,7 @@ suite('Bad calls throw and change nothing: ioeventfds and listeners', () => {
     refused(() => it.memory.addListener(listener));
   });
 
-  test('listeners and the dirty log are not changed within a transaction', () => {
+  test('listeners are not added or removed within a transaction', () => {
     const it = machine();
     const listener = { name: 'mine' };
     it.topology.addListener(listener);
@@ -557,13 +557,11 @@ suite('Bad calls throw and change nothing: ioeventfds and listeners', () => {
       () => it.topology.addListener({}),
       () => it.topology.removeListener(listener),
       () => it.memory.addListener({}),
-      () => it.topology.startDirtyLog(),
     ];
     for (const call of calls) {
       assertRefused(it, 'ERR_TRANSACTION_OPEN', /transaction/, () => it.topology.transaction(call));
       it.ram.size = 0x1000n;
     }
-    assert.equal(it.topology.isDirtyLogOn, false);
   });
 
   test("a listener's priority must be a finite number", () => {

@@ -6,26 +6,28 @@ import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { type Edit, randomTree } from '../oracle/edits.js';
 import { type Followers, followers, Lockstep } from '../oracle/lockstep.js';
-import { runs } from '../oracle/runs.js';
+import { betweenRuns, runs } from '../oracle/runs.js';
 
 suite('random trees', () => {
-  test('Exact: a view is what the naive painter paints', (t) => {
-    const property = fc.property(randomTree, followers, (tree, how) => {
+  test('Exact: a view is what the naive painter paints', async (t) => {
+    const property = fc.asyncProperty(randomTree, followers, async (tree, how) => {
       const both = new Lockstep(how);
       both.run(tree);
       both.compare();
       both.close();
+      await betweenRuns();
     });
-    fc.assert(property, runs<[Edit, Followers]>(t, 3000));
+    await fc.assert(property, runs<[Edit, Followers]>(t, 3000));
   });
 
-  test('Nothing is forgotten: an explanation names everyone who lies at an address, in stacking order', (t) => {
-    const property = fc.property(randomTree, (tree) => {
+  test('Nothing is forgotten: an explanation names everyone who lies at an address, in stacking order', async (t) => {
+    const property = fc.asyncProperty(randomTree, async (tree) => {
       const both = new Lockstep({ each: false, hearNops: false });
       both.run(tree);
       both.compareExplanations();
       both.close();
+      await betweenRuns();
     });
-    fc.assert(property, runs<[Edit]>(t, 500, 0.1));
+    await fc.assert(property, runs<[Edit]>(t, 500, 0.1));
   });
 });

@@ -12,6 +12,7 @@ import { rangeLine } from './view-lines.js';
 /** Every property of the regions, and what every address space shows. */
 export function stateLines(topology: MemoryTopology, regions: readonly MemoryRegion[]): string[] {
   return [
+    `log of all memory: ${topology.isDirtyLogOn}`,
     ...regions.map(regionLine),
     ...topology.addressSpaces.map(({ name, root, flatView }) =>
       [name, root.name, flatView.root?.name, ...Array.from(flatView.ranges(), lineWithMask)].join(

@@ -209,6 +209,7 @@ suite('All or nothing: a throw inside takes everything back', () => {
       window.offset = 0n;
     },
     'dirty log': ({ ram }) => ram.setDirtyLog('vga', true),
+    'the log of all memory': ({ topology }) => topology.startDirtyLog(),
     ioeventfd: ({ ram }) => ram.addIoEventFd({ address: 0n, size: 4, data: 1n, fd: 7 }),
     'coalesced range': ({ ram }) => ram.addCoalescedRange(0, 0x100),
     'a new subregion': ({ topology, system }) =>

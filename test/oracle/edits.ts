@@ -55,6 +55,8 @@ export type Edit =
       readonly client: 'vga' | 'code' | 'migration';
       readonly on: boolean;
     }
+  /** Starts or stops watching all memory. */
+  | { readonly do: 'log all'; readonly on: boolean }
   | {
       readonly do: 'transaction';
       readonly edits: readonly Edit[];
@@ -190,6 +192,7 @@ function change(numbers: Numbers): fc.Arbitrary<Edit> {
       client: fc.constantFrom('vga' as const, 'code' as const, 'migration' as const),
       on: fc.boolean(),
     }),
+    fc.record({ do: fc.constant('log all' as const), on: fc.boolean() }),
     fc.record({ do: fc.constant('address space' as const), root: pick }),
     fc.record({ do: fc.constant('destroy address space' as const), space: pick }),
   );

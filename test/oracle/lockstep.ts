@@ -117,7 +117,9 @@ export class Lockstep {
     );
     for (const [space, root] of this.#liveSpaces()) {
       const painted = paint(root);
-      const lines = painted.map(describe);
+      const lines = painted.map((range) =>
+        describe({ ...range, dirtyLogMask: this.model.maskOf(range.region) }),
+      );
       assertLines(Array.from(space.flatView.ranges(), rangeLineWithMask), lines, 'view');
       assert.equal(space.flatView.rangeCount, lines.length);
       assert.equal(space.flatView.root?.name, viewRoot(root)?.name, 'view root');
@@ -234,6 +236,10 @@ export class Lockstep {
         (region.parent ?? this.#region(0)).removeSubregion(region);
         break;
       }
+      case 'log all':
+        if (call.on) this.topology.startDirtyLog();
+        else this.topology.stopDirtyLog();
+        break;
       case 'destroy':
         this.#region(call.region).destroy();
         break;

@@ -7,6 +7,9 @@ import { addPlain, movePlain, type PlainRegion, plainRegion, removePlain } from 
 /** The bits of the clients of the dirty log. */
 const LOG_BITS = { vga: 1, code: 2, migration: 4 } as const;
 
+/** What is watched while all memory is; an IOMMU because of the memory behind it. */
+const WATCHED_KINDS: readonly string[] = ['ram', 'rom', 'ram-device', 'rom-device', 'iommu'];
+
 /** A region and what the painter need not know of it. */
 export interface ModelRegion {
   readonly region: PlainRegion;
@@ -28,6 +31,7 @@ export type SimpleEdit = Exclude<Edit, { do: 'transaction' }>;
 export interface Saved {
   readonly regions: readonly { readonly region: PlainRegion; readonly destroyed: boolean }[];
   readonly spaces: readonly { readonly live: boolean }[];
+  readonly isLoggingAll: boolean;
 }
 
 export class PlainTopology {
@@ -35,11 +39,20 @@ export class PlainTopology {
   readonly regions: ModelRegion[] = [];
   /** Every address space that was ever made. */
   readonly spaces: ModelSpace[] = [];
+  #isLoggingAll = false;
+
+  /** The clients that watch a region, as bits. */
+  maskOf(region: PlainRegion): number {
+    const kind = this.regions.find((it) => it.region === region)?.kind ?? '';
+    const isWatched = this.#isLoggingAll && WATCHED_KINDS.includes(kind);
+    return region.dirtyLogMask | (isWatched ? LOG_BITS.migration : 0);
+  }
 
   /** All codes with which an edit may be refused; empty if it must work. */
   refusals(edit: SimpleEdit): ErrorCode[] {
     switch (edit.do) {
       case 'create':
+      case 'log all':
         return [];
       case 'alias':
         return this.#destroyed(this.#entry(edit.target));
@@ -60,7 +73,7 @@ export class PlainTopology {
 
   /** Whether there is something that the edit can be made of: a rom device for romd, an alias for its offset. */
   applies(edit: SimpleEdit): boolean {
-    if (edit.do === 'create') return true;
+    if (edit.do === 'create' || edit.do === 'log all') return true;
     if (edit.do === 'destroy address space') return this.spaces.length > 0;
     if (this.regions.length === 0) return false;
     if (edit.do === 'set alias offset') return this.#entry(edit.region).kind === 'alias';
@@ -82,6 +95,9 @@ export class PlainTopology {
         break;
       case 'destroy address space':
         this.#space(edit.space).live = false;
+        break;
+      case 'log all':
+        this.#isLoggingAll = edit.on;
         break;
       case 'add':
         this.#add(this.#region(edit.region), edit.under);
@@ -111,6 +127,7 @@ export class PlainTopology {
     return {
       regions: this.regions.map(({ region, destroyed }) => ({ region: copy(region), destroyed })),
       spaces: this.spaces.map(({ live }) => ({ live })),
+      isLoggingAll: this.#isLoggingAll,
     };
   }
 
@@ -122,6 +139,7 @@ export class PlainTopology {
       entry.destroyed = before?.destroyed ?? false;
     }
     for (const [i, space] of this.spaces.entries()) space.live = saved.spaces[i]?.live ?? false;
+    this.#isLoggingAll = saved.isLoggingAll;
   }
 
   /** Takes out what was made since, as if it had never been. */

@@ -1,6 +1,7 @@
 // How often and from which seed the property tests run.
 
 import type { TestContext } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import type { Parameters } from 'fast-check';
 
 /**
@@ -18,4 +19,9 @@ export function runs<Values>(t: TestContext, byDefault: number, share = 1): Para
     FLATVIEW_SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(FLATVIEW_SEED);
   t.diagnostic(`${numRuns} runs, FLATVIEW_SEED=${seed}`);
   return { numRuns, seed };
+}
+
+/** Lets go of what the last run left: weak references and finalizers wait for a turn of the event loop. */
+export async function betweenRuns(): Promise<void> {
+  await setImmediate();
 }

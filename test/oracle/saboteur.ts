@@ -45,6 +45,14 @@ export class Saboteur implements MemoryListener {
     this.#called();
   }
 
+  logGlobalStart(): void {
+    this.#called();
+  }
+
+  logGlobalStop(): void {
+    this.#called();
+  }
+
   #called(): void {
     if (this.#callsLeft === undefined) return;
     if (this.#callsLeft-- > 0) return;
