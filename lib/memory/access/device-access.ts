@@ -102,8 +102,9 @@ function writePiece(
   size: number,
   value: bigint,
 ): void {
-  const answer = region.ops.write?.(offset, value, size, access.attributes);
-  if (answer === undefined) return;
+  const answer: unknown = region.ops.write?.(offset, value, size, access.attributes);
+  // An arrow function returns whatever its expression gives: only a string can be meant as a fault.
+  if (typeof answer !== 'string') return;
   if (!isFault(answer)) throw badAnswer(region, offset, answer);
   access.result |= faultResult[answer];
 }
