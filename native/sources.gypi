@@ -7,6 +7,7 @@
       "native/engine/engine.cc",
       "native/engine/flat_view.cc",
       "native/engine/overlap.cc",
+      "native/engine/region_node.cc",
       "native/engine/region_table.cc",
       "native/engine/render.cc",
       "native/engine/view_root.cc"
@@ -31,6 +32,7 @@
       "native/test/engine/random_trees_test.cc",
       "native/test/engine/region_table_test.cc",
       "native/test/engine/render_test.cc",
+      "native/test/engine/subregion_tree_test.cc",
       "native/test/engine/view_root_test.cc",
       "native/test/kernel/exact_access_test.cc",
       "native/test/kernel/host_memory_test.cc",

@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include <cassert>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -47,6 +48,7 @@ std::vector<Group> GroupWatched(const AddressSpaceTable::Map& spaces) {
 }  // namespace
 
 Status Engine::Commit(std::span<const std::byte> records) {
+  assert(!pending_);
   const Status status = Prepare(records);
   if (status.ok()) {
     FindChanges();
@@ -136,6 +138,7 @@ void Engine::FindChanges() {
 }
 
 void Engine::Publish() {
+  assert(pending_);
   regions_.Keep();
   spaces_.Keep();
   std::swap(views_, next_views_);
@@ -143,7 +146,10 @@ void Engine::Publish() {
   pending_ = false;
 }
 
-void Engine::Rollback() { Undo(); }
+void Engine::Rollback() {
+  assert(pending_);
+  Undo();
+}
 
 void Engine::Undo() {
   regions_.Undo();

@@ -18,10 +18,14 @@
 namespace flatview::engine {
 
 // The engine of one memory topology: the region tree, and the flat views that its address spaces
-// show. A commit changes them all or not at all.
+// show. A commit changes them all or not at all:
 //
-//   records -> RegionTable, AddressSpaceTable -> view roots -> Renderer -> FlatViews ->
-//   ChangeStream
+//   1. the batch changes RegionTable and AddressSpaceTable, which log it;
+//   2. each address space resolves to a view root, and address spaces with the same one share a
+//   view;
+//   3. the Renderer makes each view anew; where its ranges are what they were, the old one stays;
+//   4. the ChangeStream says what differs between old and new views;
+//   5. Publish forgets the logs, or Rollback plays them backwards.
 //
 // Thread safety: one thread at a time. A FlatView that View() gave away may be read by any thread,
 // and outlives the engine.

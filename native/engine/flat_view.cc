@@ -1,9 +1,20 @@
 #include "engine/flat_view.h"
 
+#include <algorithm>
+#include <cassert>
+
 namespace flatview::engine {
+namespace {
+
+[[maybe_unused]] bool Overlap(const FlatRange& low, const FlatRange& high) {
+  return low.last >= high.first;
+}
+
+}  // namespace
 
 FlatView::FlatView(RegionId root, uint64_t serial, std::span<const FlatRange> ranges)
     : root_(root), serial_(serial) {
+  assert(std::adjacent_find(ranges.begin(), ranges.end(), Overlap) == ranges.end());
   firsts_.reserve(ranges.size());
   rests_.reserve(ranges.size());
   for (const FlatRange& range : ranges) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <numeric>
 
 namespace flatview::engine {
 namespace {
@@ -22,53 +21,77 @@ void Append(const FlatRange& paint, uint64_t first, uint64_t last, std::vector<F
 
 }  // namespace
 
-void OverlapResolver::SortByFirst(std::span<const FlatRange> paints) {
-  by_first_.resize(paints.size());
-  std::iota(by_first_.begin(), by_first_.end(), 0u);
-  const auto before = [paints](uint32_t a, uint32_t b) {
-    return paints[a].first < paints[b].first;
-  };
-  if (!std::is_sorted(by_first_.begin(), by_first_.end(), before)) {
-    std::sort(by_first_.begin(), by_first_.end(), before);
-  }
-}
-
 void OverlapResolver::Resolve(std::span<const FlatRange> paints, std::vector<FlatRange>& view) {
-  SortByFirst(paints);
+  SortStarts(paints);
   active_.clear();
-  const auto activate = [this](uint32_t paint) {
-    active_.push_back(paint);
-    std::push_heap(active_.begin(), active_.end(), std::greater<>());
-  };
-  const auto begins_by = [&](size_t next, uint64_t address) {
-    return next < by_first_.size() && paints[by_first_[next]].first <= address;
+  const auto begins_by = [this](size_t next, uint64_t address) {
+    return next < starts_.size() && starts_[next].address <= address;
   };
 
   uint64_t position = 0;
-  for (size_t next = 0; next < by_first_.size() || !active_.empty();) {
-    if (active_.empty()) position = paints[by_first_[next]].first;
-    while (begins_by(next, position)) activate(by_first_[next++]);
+  for (size_t next = 0; next < starts_.size() || !active_.empty();) {
+    if (active_.empty()) position = starts_[next].address;
+    while (begins_by(next, position)) Activate(starts_[next++].paint);
     const uint32_t winner = active_.front();
     if (paints[winner].last < position) {
-      std::pop_heap(active_.begin(), active_.end(), std::greater<>());
-      active_.pop_back();
+      DropFirstActive();
       continue;
     }
     // It shows up to its end, or to where a paint that precedes it begins.
     uint64_t last = paints[winner].last;
     while (begins_by(next, last)) {
-      const uint32_t rival = by_first_[next];
+      const auto [address, rival] = starts_[next];
       if (rival < winner) {
-        last = paints[rival].first - 1;
+        last = address - 1;
         break;
       }
-      if (paints[rival].last > last) activate(rival);
+      if (paints[rival].last > last) Activate(rival);
       ++next;
     }
     Append(paints[winner], position, last, view);
     if (last == UINT64_MAX) break;
     position = last + 1;
   }
+}
+
+void OverlapResolver::SortStarts(std::span<const FlatRange> paints) {
+  starts_.clear();
+  starts_.reserve(paints.size());
+  for (uint32_t paint = 0; paint < paints.size(); ++paint) {
+    starts_.push_back({paints[paint].first, paint});
+  }
+  if (InsertionSort()) return;
+  std::sort(starts_.begin(), starts_.end(),
+            [](const Start& a, const Start& b) { return a.address < b.address; });
+}
+
+// Returns false, with the order unfinished, where starts are too far from their places.
+bool OverlapResolver::InsertionSort() {
+  constexpr size_t kMovesPerStart = 4;
+  size_t moves = kMovesPerStart * starts_.size();
+  for (size_t i = 1; i < starts_.size(); ++i) {
+    const Start start = starts_[i];
+    size_t place = i;
+    for (; place > 0 && starts_[place - 1].address > start.address; --place) {
+      starts_[place] = starts_[place - 1];
+      if (--moves == 0) {
+        starts_[place - 1] = start;
+        return false;
+      }
+    }
+    starts_[place] = start;
+  }
+  return true;
+}
+
+void OverlapResolver::Activate(uint32_t paint) {
+  active_.push_back(paint);
+  std::push_heap(active_.begin(), active_.end(), std::greater<>());
+}
+
+void OverlapResolver::DropFirstActive() {
+  std::pop_heap(active_.begin(), active_.end(), std::greater<>());
+  active_.pop_back();
 }
 
 }  // namespace flatview::engine

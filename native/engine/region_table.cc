@@ -1,33 +1,28 @@
 #include "engine/region_table.h"
 
-#include <algorithm>
 #include <ranges>
-#include <tuple>
 
 namespace flatview::engine {
 
-const RegionTable::Row* RegionTable::FindRow(RegionId id) const {
+// The node of the id, whether or not its region exists.
+const RegionNode* RegionTable::FindNode(RegionId id) const {
   const size_t page = id >> kPageBits;
   if (page >= pages_.size() || pages_[page] == nullptr) return nullptr;
-  return &pages_[page]->rows[id & kPageMask];
+  return &pages_[page]->nodes[id & kPageMask];
 }
 
-const Region* RegionTable::Find(RegionId id) const {
-  const Row* const row = FindRow(id);
-  return row != nullptr && row->exists ? &row->region : nullptr;
-}
-
-std::span<const RegionId> RegionTable::Subregions(RegionId parent) const {
-  return At(parent).subregions;
+const RegionNode* RegionTable::Find(RegionId id) const {
+  const RegionNode* const node = FindNode(id);
+  return node != nullptr && node->exists ? node : nullptr;
 }
 
 bool RegionTable::IsTouched(RegionId id) const {
-  const Row* const row = FindRow(id);
-  return row != nullptr && row->touched;
+  const RegionNode* const node = FindNode(id);
+  return node != nullptr && node->touched;
 }
 
-// The row, whether or not its region exists: others may already be linked to it.
-RegionTable::Row* RegionTable::Make(RegionId id) {
+// Null if the id is out of range.
+RegionNode* RegionTable::Make(RegionId id) {
   if (id >= kMaxRegions) return nullptr;
   const size_t page = id >> kPageBits;
   if (page >= pages_.size()) pages_.resize(page + 1);
@@ -35,103 +30,86 @@ RegionTable::Row* RegionTable::Make(RegionId id) {
     pages_[page] = std::make_unique<Page>();
     new_pages_.push_back(page);
   }
-  return &pages_[page]->rows[id & kPageMask];
+  RegionNode& node = At(id);
+  node.id = id;
+  return &node;
 }
 
 bool RegionTable::Put(RegionId id, const Region& region, bool touched, uint32_t record) {
-  Row* const row = Make(id);
+  RegionNode* const node = Make(id);
   const bool parent_fits = region.parent == kNoRegion || Make(region.parent) != nullptr;
   const bool target_fits = region.target == kNoRegion || Make(region.target) != nullptr;
-  if (row == nullptr || !parent_fits || !target_fits || row->removed) return false;
-  Log(id, *row, record);
-  if (touched && !row->touched) {
-    row->touched = true;
+  if (node == nullptr || !parent_fits || !target_fits || node->removed) return false;
+  Log(*node, record);
+  if (touched && !node->touched) {
+    node->touched = true;
     ++touched_;
   }
-  Write(id, *row, true, region);
+  Write(*node, true, region);
   return true;
 }
 
 bool RegionTable::Remove(RegionId id, uint32_t record) {
   if (id >= kMaxRegions) return false;
   if (Find(id) == nullptr) return true;
-  Row& row = At(id);
-  Log(id, row, record);
-  Write(id, row, false, Region{});
-  row.removed = true;
+  RegionNode& node = At(id);
+  Log(node, record);
+  Write(node, false, Region{});
+  node.removed = true;
   return true;
 }
 
-void RegionTable::Log(RegionId id, const Row& row, uint32_t record) {
-  log_.push_back({.id = id, .record = record, .existed = row.exists, .before = row.region});
+void RegionTable::Log(const RegionNode& node, uint32_t record) {
+  log_.push_back({node.id, record, node.exists, node.region});
 }
 
-void RegionTable::Write(RegionId id, Row& row, bool exists, const Region& region) {
-  const Region& old = row.region;
-  const bool stays = row.exists == exists && old.parent == region.parent &&
-                     old.target == region.target && old.priority == region.priority &&
-                     old.sequence == region.sequence;
-  if (!stays) Unlink(id, row);
-  Page& page = *pages_[id >> kPageBits];
-  page.count += static_cast<uint32_t>(exists) - static_cast<uint32_t>(row.exists);
-  row.exists = exists;
-  row.region = region;
-  if (!stays) Link(id, row);
+void RegionTable::Write(RegionNode& node, bool exists, const Region& region) {
+  if (node.exists) Unlink(node);
+  pages_[node.id >> kPageBits]->count +=
+      static_cast<uint32_t>(exists) - static_cast<uint32_t>(node.exists);
+  node.exists = exists;
+  node.region = region;
+  if (node.exists) Link(node);
 }
 
-// A total order, so that a parent's list depends on its regions' rows alone.
-bool RegionTable::Precedes(RegionId a, RegionId b) const {
-  const Region& left = At(a).region;
-  const Region& right = At(b).region;
-  return std::tie(left.priority, left.sequence, a) < std::tie(right.priority, right.sequence, b);
-}
-
-void RegionTable::Link(RegionId id, Row& row) {
-  if (!row.exists) return;
-  if (row.region.parent != kNoRegion) {
-    std::vector<RegionId>& siblings = At(row.region.parent).subregions;
-    const auto precedes = [this](RegionId a, RegionId b) { return Precedes(a, b); };
-    siblings.insert(std::lower_bound(siblings.begin(), siblings.end(), id, precedes), id);
+void RegionTable::Link(RegionNode& node) {
+  if (node.region.parent != kNoRegion) {
+    RegionNode& parent = At(node.region.parent);
+    ++parent.subregion_count;
+    if (node.region.Has(region_flag::kEnabled)) parent.subregions.Insert(node);
   }
-  if (row.region.target != kNoRegion) {
-    Row& target = At(row.region.target);
-    row.previous_alias = kNoRegion;
-    row.next_alias = target.first_alias;
-    if (target.first_alias != kNoRegion) At(target.first_alias).previous_alias = id;
-    target.first_alias = id;
+  if (node.region.target != kNoRegion) {
+    RegionNode& target = At(node.region.target);
+    node.previous_alias = nullptr;
+    node.next_alias = target.first_alias;
+    if (target.first_alias != nullptr) target.first_alias->previous_alias = &node;
+    target.first_alias = &node;
   }
 }
 
-void RegionTable::Unlink(RegionId id, Row& row) {
-  if (!row.exists) return;
-  if (row.region.parent != kNoRegion) {
-    std::vector<RegionId>& siblings = At(row.region.parent).subregions;
-    const auto precedes = [this](RegionId a, RegionId b) { return Precedes(a, b); };
-    siblings.erase(std::lower_bound(siblings.begin(), siblings.end(), id, precedes));
+void RegionTable::Unlink(RegionNode& node) {
+  if (node.region.parent != kNoRegion) {
+    RegionNode& parent = At(node.region.parent);
+    --parent.subregion_count;
+    if (node.region.Has(region_flag::kEnabled)) parent.subregions.Erase(node);
   }
-  if (row.region.target != kNoRegion) {
-    if (row.previous_alias != kNoRegion) {
-      At(row.previous_alias).next_alias = row.next_alias;
-    } else {
-      At(row.region.target).first_alias = row.next_alias;
-    }
-    if (row.next_alias != kNoRegion) At(row.next_alias).previous_alias = row.previous_alias;
+  if (node.region.target != kNoRegion) {
+    RegionNode* const next = node.next_alias;
+    RegionNode* const previous = node.previous_alias;
+    (previous != nullptr ? previous->next_alias : At(node.region.target).first_alias) = next;
+    if (next != nullptr) next->previous_alias = previous;
   }
 }
 
-bool RegionTable::LinksHold(RegionId id) const {
-  const Row& row = At(id);
-  if (!row.exists) return row.subregions.empty() && row.first_alias == kNoRegion;
-  const Region& region = row.region;
-  const bool parent_holds = region.parent == kNoRegion || Find(region.parent) != nullptr;
-  const bool target_holds =
-      region.target == kNoRegion || (region.target != id && Find(region.target) != nullptr);
-  return parent_holds && target_holds;
+bool RegionTable::LinksHold(const RegionNode& node) const {
+  if (!node.exists) return node.subregion_count == 0 && node.first_alias == nullptr;
+  const Region& region = node.region;
+  return LinkHolds(region.parent) && LinkHolds(region.target) && region.target != node.id;
 }
 
 Status RegionTable::CheckLinks() {
   for (const Change& change : log_) {
-    if (!LinksHold(change.id)) return {Refusal::kMalformed, change.record};
+    if (!LinksHold(At(change.id))) return {Refusal::kMalformed, change.record};
   }
   if (const Change* const change = FindCycle()) return {Refusal::kMalformed, change->record};
   return {};
@@ -142,27 +120,27 @@ Status RegionTable::CheckLinks() {
 const RegionTable::Change* RegionTable::FindCycle() {
   const Change* found = nullptr;
   const auto moved = [this](const Change& change) {
-    const Row& row = At(change.id);
+    const RegionNode& node = At(change.id);
     const RegionId before = change.existed ? change.before.parent : kNoRegion;
-    return row.exists && row.region.parent != before;
+    return node.exists && node.region.parent != before;
   };
   for (uint32_t i = 0; i < log_.size() && found == nullptr; ++i) {
     if (moved(log_[i]) && !WalkUp(log_[i].id, i + 1)) found = &log_[i];
   }
   for (const Change& change : log_) {
-    for (RegionId id = change.id; id != kNoRegion && At(id).mark != 0; id = At(id).region.parent) {
-      At(id).mark = 0;
+    for (RegionId id = change.id; id != kNoRegion && At(id).walk != 0; id = At(id).region.parent) {
+      At(id).walk = 0;
     }
   }
   return found;
 }
 
 // Returns false if the way up from `id` comes back on itself.
-bool RegionTable::WalkUp(RegionId id, uint32_t mark) {
+bool RegionTable::WalkUp(RegionId id, uint32_t walk) {
   for (; id != kNoRegion; id = At(id).region.parent) {
-    Row& row = At(id);
-    if (row.mark != 0) return row.mark != mark;
-    row.mark = mark;
+    RegionNode& node = At(id);
+    if (node.walk != 0) return node.walk != walk;
+    node.walk = walk;
   }
   return true;
 }
@@ -171,7 +149,7 @@ void RegionTable::Keep() { ForgetBatch(); }
 
 void RegionTable::Undo() {
   for (const Change& change : std::views::reverse(log_)) {
-    Write(change.id, At(change.id), change.existed, change.before);
+    Write(At(change.id), change.existed, change.before);
   }
   ForgetBatch();
 }

@@ -3,47 +3,44 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "engine/region.h"
+#include "engine/region_node.h"
 #include "engine/status.h"
 
 namespace flatview::engine {
 
-// The region tree: a row for each region, found by its id, with the links that rendering follows.
+// The region tree: a node for each region, found by its id, with the links that rendering follows.
 //
-// Rows change one at a time, in any order, and in between they may name regions that have no row
+// Regions change one at a time, in any order, and in between they may name regions that don't exist
 // yet: CheckLinks says whether the whole batch makes sense. Every change is logged until Keep or
 // Undo, and Undo restores the table exactly.
 //
 // Thread safety: none; one thread at a time.
 //
-// Invariants, whenever the log is empty: parents and targets exist; containment has no cycle;
-// no region is its own target; each region is in the list of its parent and of its target.
+// Invariants, whenever the log is empty: parents and targets exist; containment has no cycle; no
+// region is its own target; each region is among the aliases of its target and, if it is enabled,
+// among the subregions of its parent.
 class RegionTable {
  public:
   // Ids are below this, which bounds what a single record can make the table allocate.
   static constexpr RegionId kMaxRegions = 1u << 28;
 
-  // Returns the region, or null if there is none.
-  const Region* Find(RegionId id) const;
+  // Returns the region, or null if there is none. The address of a region stays the same.
+  const RegionNode* Find(RegionId id) const;
 
-  // The regions inside `parent`, lowest precedence first: the last one is painted first.
-  // REQUIRES: the region exists.
-  std::span<const RegionId> Subregions(RegionId parent) const;
-
-  // A record of the batch being applied asked to hear of unchanged ranges of this region.
+  // Whether a record of the batch being applied asked to hear of unchanged ranges of the region, or
+  // of any region at all.
   bool IsTouched(RegionId id) const;
-  // Whether any record of the batch did.
   bool AnyTouched() const { return touched_ != 0; }
 
-  // Writes the row of region `id`, creating it if there is none. `record` is what a failure of
-  // CheckLinks will name. Returns false, and changes nothing, if the id is out of range or belonged
-  // to a region that the same batch removed.
+  // Creates or changes a region. `record` is what a failure of CheckLinks will name. Returns false,
+  // and changes nothing, if an id is out of range, or belonged to a region that the same batch
+  // removed.
   [[nodiscard]] bool Put(RegionId id, const Region& region, bool touched, uint32_t record);
 
-  // Removes the row, if there is one. Returns false, and changes nothing, if the id is out of
+  // Removes the region, if there is one. Returns false, and changes nothing, if the id is out of
   // range.
   [[nodiscard]] bool Remove(RegionId id, uint32_t record);
 
@@ -56,24 +53,11 @@ class RegionTable {
   void Undo();
 
  private:
-  struct Row {
-    Region region;
-    std::vector<RegionId> subregions;  // by precedence, lowest first
-    // A list of the aliases of each region runs through the rows of the aliases.
-    RegionId first_alias = kNoRegion;
-    RegionId next_alias = kNoRegion;
-    RegionId previous_alias = kNoRegion;
-    uint32_t mark = 0;  // FindCycle's
-    bool exists = false;
-    bool removed = false;  // by the present batch
-    bool touched = false;  // by the present batch
-  };
-
   static constexpr uint32_t kPageBits = 8;
   static constexpr uint32_t kPageMask = (1u << kPageBits) - 1;
   struct Page {
-    std::array<Row, 1u << kPageBits> rows;
-    uint32_t count = 0;  // of rows that exist
+    std::array<RegionNode, 1u << kPageBits> nodes;
+    uint32_t count = 0;  // of regions that exist
   };
 
   struct Change {
@@ -83,20 +67,19 @@ class RegionTable {
     Region before;
   };
 
-  const Row* FindRow(RegionId id) const;
-  Row& At(RegionId id) { return pages_[id >> kPageBits]->rows[id & kPageMask]; }
-  const Row& At(RegionId id) const { return pages_[id >> kPageBits]->rows[id & kPageMask]; }
-  Row* Make(RegionId id);
+  const RegionNode* FindNode(RegionId id) const;
+  RegionNode& At(RegionId id) { return pages_[id >> kPageBits]->nodes[id & kPageMask]; }
+  RegionNode* Make(RegionId id);
 
-  void Log(RegionId id, const Row& row, uint32_t record);
-  void Write(RegionId id, Row& row, bool exists, const Region& region);
-  void Link(RegionId id, Row& row);
-  void Unlink(RegionId id, Row& row);
-  bool Precedes(RegionId a, RegionId b) const;
+  void Log(const RegionNode& node, uint32_t record);
+  void Write(RegionNode& node, bool exists, const Region& region);
+  void Link(RegionNode& node);
+  void Unlink(RegionNode& node);
 
-  bool LinksHold(RegionId id) const;
+  bool LinksHold(const RegionNode& node) const;
+  bool LinkHolds(RegionId id) const { return id == kNoRegion || Find(id) != nullptr; }
   const Change* FindCycle();
-  bool WalkUp(RegionId id, uint32_t mark);
+  bool WalkUp(RegionId id, uint32_t walk);
   void ForgetBatch();
   void FreeIfEmpty(size_t page);
 

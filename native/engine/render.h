@@ -17,16 +17,17 @@ inline constexpr uint32_t kMaxDepth = 1000;
 // What rendering may cost, until it refuses to go on. Only aliases that multiply, each showing
 // several that show several more, come near the defaults.
 struct RenderBudget {
-  uint64_t visits = 1u << 26;  // regions passed, once for each time that something shows them
+  uint64_t visits = 1u << 24;  // regions passed, once for each time that something shows them
   uint64_t paints =
       1u << 23;  // of these, the ones that answer accesses: each may make a flat range
 };
 
 // Turns a region tree into flat ranges (QEMU: render_memory_region and flatview_simplify).
 //
-// A walk of the tree, highest precedence first, yields one paint for each region that answers,
-// clipped to all it is shown through; what an earlier paint leaves free shows of the later ones.
-// The walk keeps its path on the heap: no tree overflows the stack.
+// A walk of the tree yields one paint for each region that answers, clipped to all it is shown
+// through. Where two paints overlap, the one of higher precedence comes first; what an earlier
+// paint leaves free shows of the later ones. The walk keeps its path on the heap: no tree overflows
+// the stack.
 //
 // Thread safety: none. It is a class only to keep its working memory from one use to the next.
 class Renderer {
@@ -51,23 +52,25 @@ class Renderer {
 
   // A region that the walk is inside of.
   struct Level {
-    RegionId id;
-    uint32_t visited;  // how many of its subregions; an alias' target counts as its only one
-    const Region* region;
+    const RegionNode* node;
     Place place;
+    size_t queue_begin;  // what is in it and still to be visited: the end of the queue
+    size_t queue_next;
     size_t outer_alias;  // the next alias outwards, as an index of the path; kNoAlias if none
   };
   static constexpr size_t kNoAlias = SIZE_MAX;
 
-  Status Enter(RegionId id, const Place& outer, RenderBudget& budget);
+  Status Enter(const RegionNode& node, const Place& outer, RenderBudget& budget);
+  Status Push(const RegionNode& node, const Place& place, RenderBudget& budget);
+  void Enqueue(const RegionNode& node, const Place& place);
   Status Advance(RenderBudget& budget);
-  Status Push(RegionId id, const Region& region, const Place& place, RenderBudget& budget);
   bool IsEndless(const Level& alias, RenderBudget& budget) const;
   Status TooDeep(RegionId id) const;
-  Status Paint(RegionId id, const Region& region, const Place& place, RenderBudget& budget);
+  Status Paint(const RegionNode& node, const Place& place, RenderBudget& budget);
 
   const RegionTable& regions_;
   std::vector<Level> path_;
+  std::vector<const RegionNode*> queue_;
   std::vector<FlatRange> paints_;
   OverlapResolver overlaps_;
 };

@@ -5,7 +5,8 @@
 namespace flatview::engine {
 namespace {
 
-// Whether rendering the region itself can differ from rendering what it shows.
+// Whether rendering the region itself makes the same view as rendering what alone it shows from its
+// first byte on.
 bool IsPlain(const Region& region) {
   return region.address == 0 && !region.Has(region_flag::kReadonly | region_flag::kNonvolatile |
                                             region_flag::kUnmergeable);
@@ -16,49 +17,34 @@ bool Covers(const Region& outer, const Region& inner) {
   return !inner.Has(region_flag::kWholeSpace) && outer.size >= inner.size;
 }
 
-struct EnabledChildren {
-  RegionId one = kNoRegion;
-  bool several = false;
-};
-
-EnabledChildren FindEnabledChildren(const RegionTable& regions, RegionId parent) {
-  EnabledChildren found;
-  for (const RegionId child : regions.Subregions(parent)) {
-    if (!regions.Find(child)->Has(region_flag::kEnabled)) continue;
-    if (found.one != kNoRegion) return {found.one, true};
-    found.one = child;
-  }
-  return found;
-}
-
-// The region to go on with instead of `id`: `id` itself to stop, kNoRegion if nothing shows.
-RegionId Step(const RegionTable& regions, RegionId id, const Region& region) {
-  if (!region.Has(region_flag::kEnabled)) return kNoRegion;
-  RegionId next = region.target;
+// The region to go on with instead of `node`: `node` itself to stop, null if nothing shows.
+const RegionNode* Step(const RegionTable& regions, const RegionNode& node) {
+  const Region& region = node.region;
+  if (!region.Has(region_flag::kEnabled)) return nullptr;
+  const RegionNode* inner = nullptr;
   if (region.is_alias()) {
-    if (region.alias_offset != 0) return id;
-  } else {
-    if (region.Has(region_flag::kTerminates)) return id;
-    const EnabledChildren children = FindEnabledChildren(regions, id);
-    if (children.one == kNoRegion) return kNoRegion;
-    if (children.several) return id;
-    next = children.one;
+    if (region.alias_offset == 0) inner = regions.Find(region.target);
+  } else if (!region.Has(region_flag::kTerminates)) {
+    if (node.subregions.empty()) return nullptr;
+    inner = node.subregions.Sole();
   }
-  const Region& inner = *regions.Find(next);
-  return IsPlain(region) && inner.address == 0 && Covers(region, inner) ? next : id;
+  const bool skips = inner != nullptr && inner->region.address == 0 && IsPlain(region) &&
+                     Covers(region, inner->region);
+  return skips ? inner : &node;
 }
 
 }  // namespace
 
 RegionId ResolveViewRoot(const RegionTable& regions, RegionId root) {
+  const RegionNode* node = regions.Find(root);
   // Two aliases of each other could be followed for ever. Rendering refuses them, so any of the
   // regions passed will do.
-  for (uint32_t step = 0; root != kNoRegion && step < kMaxDepth; ++step) {
-    const RegionId next = Step(regions, root, *regions.Find(root));
-    if (next == root) break;
-    root = next;
+  for (uint32_t step = 0; node != nullptr && step < kMaxDepth; ++step) {
+    const RegionNode* const next = Step(regions, *node);
+    if (next == node) break;
+    node = next;
   }
-  return root;
+  return node != nullptr ? node->id : kNoRegion;
 }
 
 }  // namespace flatview::engine

@@ -10,9 +10,12 @@
 namespace flatview::engine {
 namespace {
 
+// The enabled subregions, by address.
 std::vector<RegionId> Subregions(const RegionTable& table, RegionId parent) {
-  const auto found = table.Subregions(parent);
-  return {found.begin(), found.end()};
+  std::vector<RegionId> found;
+  table.Find(parent)->subregions.ForEach(
+      kAllAddresses, [&found](const RegionNode& node) { found.push_back(node.id); });
+  return found;
 }
 
 class RegionTableTest : public testing::Test {
@@ -42,25 +45,28 @@ TEST_F(RegionTableTest, FindsWhatWasPut) {
   EXPECT_EQ(table_.Find(kNoRegion), nullptr);
   Put(70'000, Leaf(8));
   ASSERT_NE(table_.Find(70'000), nullptr);
-  EXPECT_EQ(*table_.Find(70'000), Leaf(8));
+  EXPECT_EQ(table_.Find(70'000)->region, Leaf(8));
   EXPECT_EQ(table_.Find(69'999), nullptr);
   Remove(70'000);
   EXPECT_EQ(table_.Find(70'000), nullptr);
 }
 
-TEST_F(RegionTableTest, OrdersSubregionsByPriorityAndThenBySequence) {
+TEST_F(RegionTableTest, ListsEnabledSubregionsByAddress) {
   Put(0, WholeSpace());
-  Put(1, In(0, 0, Leaf(8), 0, 5));
-  Put(2, In(0, 0, Leaf(8), -1, 9));
-  Put(3, In(0, 0, Leaf(8), 7, 1));
-  Put(4, In(0, 0, Leaf(8), 0, 4));
-  EXPECT_EQ(Subregions(table_, 0), (std::vector<RegionId>{2, 4, 1, 3}));
-  Put(2, In(0, 0, Leaf(8), 0, 9));
-  EXPECT_EQ(Subregions(table_, 0), (std::vector<RegionId>{4, 1, 2, 3}));
+  Put(1, In(0, 50, Leaf(8)));
+  Put(2, In(0, 90, Leaf(8)));
+  Put(3, In(0, 10, Leaf(8)));
+  Put(4, In(0, 40, Disabled(Leaf(8))));
+  EXPECT_EQ(Subregions(table_, 0), (std::vector<RegionId>{3, 1, 2}));
+  EXPECT_EQ(table_.Find(0)->subregion_count, 4u);
+  Put(2, In(0, 0, Leaf(8)));
+  Put(4, In(0, 40, Leaf(8)));
+  EXPECT_EQ(Subregions(table_, 0), (std::vector<RegionId>{2, 3, 4, 1}));
   Remove(1);
-  EXPECT_EQ(Subregions(table_, 0), (std::vector<RegionId>{4, 2, 3}));
   Put(4, Leaf(8));
-  EXPECT_EQ(Subregions(table_, 0), (std::vector<RegionId>{2, 3}));
+  Put(3, In(0, 10, Disabled(Leaf(8))));
+  EXPECT_EQ(Subregions(table_, 0), std::vector<RegionId>{2});
+  EXPECT_EQ(table_.Find(0)->subregion_count, 2u);
 }
 
 TEST_F(RegionTableTest, TakesRecordsInAnyOrder) {
@@ -179,10 +185,10 @@ struct Contents {
 Contents Read(const RegionTable& table, RegionId count) {
   Contents contents;
   for (RegionId id = 0; id < count; ++id) {
-    const Region* const region = table.Find(id);
-    contents.regions.push_back(region != nullptr ? *region : Region{});
-    contents.subregions.push_back(region != nullptr ? Subregions(table, id)
-                                                    : std::vector<RegionId>{});
+    const RegionNode* const node = table.Find(id);
+    contents.regions.push_back(node != nullptr ? node->region : Region{});
+    contents.subregions.push_back(node != nullptr ? Subregions(table, id)
+                                                  : std::vector<RegionId>{});
   }
   return contents;
 }
