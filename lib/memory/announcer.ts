@@ -5,7 +5,13 @@ import type { MemoryListener } from './memory-listener.js';
 import type { MemoryRegion } from './memory-region.js';
 import { Notification } from './notification.js';
 import { MemoryRegionSection } from './section.js';
-import { type Before, tellChanges, tellEverything, tellEverythingGone } from './telling.js';
+import {
+  type Before,
+  tellEverything,
+  tellEverythingGone,
+  tellIoEventFdChanges,
+  tellRangeChanges,
+} from './telling.js';
 import type { ViewChange } from './view-change.js';
 
 /** Tells listeners: all of them or one, of a change or of everything; and takes it back when one of them fails. */
@@ -53,7 +59,9 @@ export class Announcer {
       if (logging === true) notification.tell(all, 'forward', 'logGlobalStart');
       if (bracketed) notification.begin(all);
       for (const { space, changes } of inOrder) {
-        tellChanges(notification, this.#registry.of(space), space, changes, this.#before);
+        const listeners = this.#registry.of(space);
+        if (bracketed) tellRangeChanges(notification, listeners, space, changes, this.#before);
+        tellIoEventFdChanges(notification, listeners, space, changes, this.#before);
       }
       if (bracketed) notification.commit(all);
       if (logging === false) notification.tell(all, 'reverse', 'logGlobalStop');

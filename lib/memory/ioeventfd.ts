@@ -67,7 +67,7 @@ export interface ShownIoEventFd {
 
 /**
  * The ioeventfds of a region where `section` shows it. Those that the section doesn't touch are left out: one that
- * lies under another region must not fire.
+ * lies under another region must not fire. So is one that would begin below the first address of all.
  */
 export function shownIoEventFds(
   ioeventfds: readonly IoEventFd[],
@@ -79,7 +79,8 @@ export function shownIoEventFds(
       ({ address, size }) =>
         address < offset + length && address + BigInt(Math.max(size, 1)) > offset,
     )
-    .map((it) => ({ ioeventfd: { ...it, address: start + (it.address - offset) }, section }));
+    .map((it) => ({ ioeventfd: { ...it, address: start + (it.address - offset) }, section }))
+    .filter(({ ioeventfd }) => ioeventfd.address >= 0n);
 }
 
 /** What became of an ioeventfd that showed or shows. */

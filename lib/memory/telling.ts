@@ -14,10 +14,29 @@ type Listeners = readonly MemoryListener[];
 export type Before = (region: MemoryRegion) => RegionState;
 
 /**
- * Tells `listeners` what changed in `space`: what is gone, then what is new or stays, then ioeventfds
- * (QEMU: address_space_update_topology_pass, address_space_update_ioeventfds).
+ * Tells `listeners` which ranges of `space` changed: first what is gone, then what is new or stays
+ * (QEMU: address_space_update_topology_pass).
  */
-export function tellChanges(
+export function tellRangeChanges(
+  notification: Notification,
+  listeners: Listeners,
+  space: AddressSpace,
+  changes: readonly RangeChange[],
+  before: Before,
+): void {
+  for (const { kind, range, oldDirtyLogMask } of changes) {
+    const { region } = range;
+    const section = new MemoryRegionSection(space, range);
+    if (kind === 'del') tellGone(notification, listeners, section, before(region).coalescedRanges);
+    if (kind === 'add') tellNew(notification, listeners, section, region.coalescedRanges);
+    if (kind !== 'keep') continue;
+    tellKept(notification, listeners, section, oldDirtyLogMask);
+    tellCoalescedChange(notification, listeners, section, before(region).coalescedRanges);
+  }
+}
+
+/** Tells `listeners` which ioeventfds of `space` changed (QEMU: address_space_update_ioeventfds). */
+export function tellIoEventFdChanges(
   notification: Notification,
   listeners: Listeners,
   space: AddressSpace,
@@ -26,15 +45,9 @@ export function tellChanges(
 ): void {
   const gone: ShownIoEventFd[] = [];
   const present: ShownIoEventFd[] = [];
-  for (const { kind, range, oldDirtyLogMask } of changes) {
+  for (const { kind, range } of changes) {
     const { region } = range;
     const section = new MemoryRegionSection(space, range);
-    if (kind === 'del') tellGone(notification, listeners, section, before(region).coalescedRanges);
-    if (kind === 'add') tellNew(notification, listeners, section, region.coalescedRanges);
-    if (kind === 'keep') {
-      tellKept(notification, listeners, section, oldDirtyLogMask);
-      tellCoalescedChange(notification, listeners, section, before(region).coalescedRanges);
-    }
     if (kind !== 'add') gone.push(...shownIoEventFds(before(region).ioeventfds, section));
     if (kind !== 'del') present.push(...shownIoEventFds(region.ioeventfds, section));
   }

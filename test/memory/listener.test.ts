@@ -386,6 +386,29 @@ suite('ioeventfds', () => {
     ]);
   });
 
+  test('where nothing else can have changed, ranges are not gone through', () => {
+    const { topology, system, log } = machine();
+    const io = topology.io('io', 0x1000, {});
+    system.addSubregion(0x4000, io);
+    const only = ['begin', 'regionNop', 'regionAdd', 'regionDel', 'eventfdAdd', 'commit'] as const;
+    topology.addListener(log.listener({ name: 'L', only }));
+    log.take();
+    io.addIoEventFd(fd(0n, 2, undefined, 3));
+    assert.deepEqual(log.take(), ['L eventfdAdd 0x4000-0x4fff io 0x4000/2=any fd3']);
+  });
+
+  test('one of which only a part shows is told, unless it would begin below the first address', () => {
+    const { topology, system, log } = machine();
+    const io = topology.io('io', 0x1000, {});
+    io.addIoEventFd(fd(0x7fen, 4, undefined, 3));
+    const window = topology.alias('window', io, { offset: 0x800 });
+    system.addSubregion(0x4000, window);
+    topology.addListener(log.listener({ name: 'L', only: ['eventfdAdd', 'eventfdDel'] }));
+    assert.deepEqual(log.take(), ['L eventfdAdd 0x4000-0x47ff io+0x800 0x3ffe/4=any fd3']);
+    window.address = 0n;
+    assert.deepEqual(log.take(), ['L eventfdDel 0x4000-0x47ff io+0x800 0x3ffe/4=any fd3']);
+  });
+
   test('one in a part that is covered is gone, and comes back', () => {
     const { topology, system, log } = machine();
     const io = topology.io('io', 0x1000, {});

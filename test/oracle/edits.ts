@@ -55,6 +55,16 @@ export type Edit =
       readonly client: 'vga' | 'code' | 'migration';
       readonly on: boolean;
     }
+  | { readonly do: 'add ioeventfd'; readonly region: number; readonly ioeventfd: PlainIoEventFd }
+  /** Removes the first one, if there is one. */
+  | { readonly do: 'remove ioeventfd'; readonly region: number }
+  | {
+      readonly do: 'add coalesced range';
+      readonly region: number;
+      readonly offset: bigint;
+      readonly size: bigint;
+    }
+  | { readonly do: 'clear coalesced ranges'; readonly region: number }
   /** Starts or stops watching all memory. */
   | { readonly do: 'log all'; readonly on: boolean }
   | {
@@ -63,6 +73,13 @@ export type Edit =
       /** A listener that throws does so at a call of a given number; where there are fewer, all goes well. */
       readonly ends: 'commit' | 'throw' | { readonly listenerThrowsAt: number };
     };
+
+/** An ioeventfd that matches any value. */
+export interface PlainIoEventFd {
+  readonly address: bigint;
+  readonly size: 0 | 1 | 2 | 4 | 8;
+  readonly fd: number;
+}
 
 export interface Place {
   readonly parent: number;
@@ -77,6 +94,8 @@ const PAGE = 0x1000n;
 interface Numbers {
   readonly address: fc.Arbitrary<bigint>;
   readonly size: fc.Arbitrary<bigint>;
+  /** Offsets within regions of the usual sizes. */
+  readonly inside: fc.Arbitrary<bigint>;
 }
 
 /** A few dozen bytes in which everything overlaps. */
@@ -87,6 +106,7 @@ const crowded: Numbers = {
     { weight: 3, arbitrary: fc.constantFrom(64n, END) },
     { weight: 1, arbitrary: fc.constant(0n) },
   ),
+  inside: fc.bigInt(0n, 12n),
 };
 
 /** Pages, parts of pages, and both ends of the 64-bit range. */
@@ -113,6 +133,7 @@ const wide: Numbers = {
     { weight: 2, arbitrary: fc.constantFrom(0n, END, END - 1n, END - PAGE) },
     { weight: 1, arbitrary: fc.bigInt(0n, END) },
   ),
+  inside: fc.constantFrom(0n, 1n, 4n, PAGE / 2n - 4n, PAGE / 2n, PAGE - 2n, PAGE),
 };
 
 const pick = fc.nat({ max: 1000 });
@@ -191,6 +212,25 @@ function change(numbers: Numbers): fc.Arbitrary<Edit> {
       region,
       client: fc.constantFrom('vga' as const, 'code' as const, 'migration' as const),
       on: fc.boolean(),
+    }),
+    fc.record({
+      do: fc.constant('add ioeventfd' as const),
+      region,
+      ioeventfd: fc.record({
+        address: numbers.inside,
+        size: fc.constantFrom<PlainIoEventFd['size']>(0, 1, 2, 4, 8),
+        fd: fc.nat({ max: 3 }),
+      }),
+    }),
+    fc.record({
+      do: fc.constant('add coalesced range' as const),
+      region,
+      offset: numbers.inside,
+      size: numbers.inside,
+    }),
+    fc.record({
+      do: fc.constantFrom('remove ioeventfd' as const, 'clear coalesced ranges' as const),
+      region,
     }),
     fc.record({ do: fc.constant('log all' as const), on: fc.boolean() }),
     fc.record({ do: fc.constant('address space' as const), root: pick }),

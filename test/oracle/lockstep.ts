@@ -125,6 +125,8 @@ export class Lockstep {
       assert.equal(space.flatView.root?.name, viewRoot(root)?.name, 'view root');
       const follower = this.#ownFollowers.get(space) ?? this.#follower;
       assertLines(follower.view(space), lines, 'what a listener was told');
+      const extras = painted.flatMap((range) => this.model.extrasOf(range)).sort();
+      assertLines(follower.extras(space), extras, 'ioeventfds and coalesced ranges');
       compareLookups(space, painted);
     }
     this.#compareSharing();
@@ -242,6 +244,20 @@ export class Lockstep {
         break;
       case 'destroy':
         this.#region(call.region).destroy();
+        break;
+      case 'add ioeventfd':
+        this.#region(call.region).addIoEventFd({ ...call.ioeventfd, data: undefined });
+        break;
+      case 'remove ioeventfd': {
+        const region = this.#region(call.region);
+        region.removeIoEventFd(at(region.ioeventfds, 0));
+        break;
+      }
+      case 'add coalesced range':
+        this.#region(call.region).addCoalescedRange(call.offset, call.size);
+        break;
+      case 'clear coalesced ranges':
+        this.#region(call.region).clearCoalescedRanges();
         break;
       default:
         set(this.#region(call.region), call);

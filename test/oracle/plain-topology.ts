@@ -1,7 +1,8 @@
 // The oracle's model of a topology: what edits do to the tree, in the plainest way. What shows is the painter's business.
 
 import type { ErrorCode } from '../../lib/index.js';
-import type { Edit, Flag, Flags, Kind, Place } from './edits.js';
+import type { Edit, Flag, Flags, Kind, Place, PlainIoEventFd } from './edits.js';
+import type { PaintedRange } from './painter.js';
 import { addPlain, movePlain, type PlainRegion, plainRegion, removePlain } from './plain-region.js';
 
 /** The bits of the clients of the dirty log. */
@@ -10,11 +11,18 @@ const LOG_BITS = { vga: 1, code: 2, migration: 4 } as const;
 /** What is watched while all memory is; an IOMMU because of the memory behind it. */
 const WATCHED_KINDS: readonly string[] = ['ram', 'rom', 'ram-device', 'rom-device', 'iommu'];
 
+interface PlainCoalescedRange {
+  readonly offset: bigint;
+  readonly size: bigint;
+}
+
 /** A region and what the painter need not know of it. */
 export interface ModelRegion {
   readonly region: PlainRegion;
   readonly kind: Kind | 'alias';
   destroyed: boolean;
+  ioeventfds: readonly PlainIoEventFd[];
+  coalescedRanges: readonly PlainCoalescedRange[];
   /** The region as it was made: undoing the transaction that made it leaves it so. */
   readonly fresh: PlainRegion;
 }
@@ -29,7 +37,7 @@ export type SimpleEdit = Exclude<Edit, { do: 'transaction' }>;
 
 /** What undoing goes back to. */
 export interface Saved {
-  readonly regions: readonly { readonly region: PlainRegion; readonly destroyed: boolean }[];
+  readonly regions: readonly Omit<ModelRegion, 'fresh'>[];
   readonly spaces: readonly { readonly live: boolean }[];
   readonly isLoggingAll: boolean;
 }
@@ -40,6 +48,28 @@ export class PlainTopology {
   /** Every address space that was ever made. */
   readonly spaces: ModelSpace[] = [];
   #isLoggingAll = false;
+
+  /**
+   * What a listener must know of beside ranges, as lines: ioeventfds that a range touches, and what ranges show of
+   * coalesced ones.
+   */
+  extrasOf(range: PaintedRange): string[] {
+    const entry = this.regions.find((it) => it.region === range.region);
+    const end = range.offset + (range.last - range.first + 1n);
+    const lines: string[] = [];
+    for (const { address, size, fd } of entry?.ioeventfds ?? []) {
+      const isTouched = address < end && address + BigInt(Math.max(size, 1)) > range.offset;
+      const shown = range.first + (address - range.offset);
+      // One that would begin below the first address of all is none.
+      if (isTouched && shown >= 0n) lines.push(`ioeventfd ${shown}/${size} fd${fd}`);
+    }
+    for (const { offset, size } of entry?.coalescedRanges ?? []) {
+      const from = offset > range.offset ? offset : range.offset;
+      const to = offset + size < end ? offset + size : end;
+      if (from < to) lines.push(`coalesced ${range.first + (from - range.offset)}+${to - from}`);
+    }
+    return lines;
+  }
 
   /** The clients that watch a region, as bits. */
   maskOf(region: PlainRegion): number {
@@ -76,6 +106,7 @@ export class PlainTopology {
     if (edit.do === 'create' || edit.do === 'log all') return true;
     if (edit.do === 'destroy address space') return this.spaces.length > 0;
     if (this.regions.length === 0) return false;
+    if (edit.do === 'remove ioeventfd') return this.#entry(edit.region).ioeventfds.length > 0;
     if (edit.do === 'set alias offset') return this.#entry(edit.region).kind === 'alias';
     if (edit.do !== 'set flag' || edit.flag !== 'romd') return true;
     return this.#entry(edit.region).kind === 'rom-device';
@@ -108,6 +139,12 @@ export class PlainTopology {
       case 'destroy':
         this.#entry(edit.region).destroyed = true;
         break;
+      case 'add ioeventfd':
+      case 'remove ioeventfd':
+      case 'add coalesced range':
+      case 'clear coalesced ranges':
+        list(this.#entry(edit.region), edit);
+        break;
       default:
         set(this.#region(edit.region), edit);
     }
@@ -125,7 +162,7 @@ export class PlainTopology {
 
   save(): Saved {
     return {
-      regions: this.regions.map(({ region, destroyed }) => ({ region: copy(region), destroyed })),
+      regions: this.regions.map((entry) => ({ ...entry, region: copy(entry.region) })),
       spaces: this.spaces.map(({ live }) => ({ live })),
       isLoggingAll: this.#isLoggingAll,
     };
@@ -137,6 +174,8 @@ export class PlainTopology {
       const before = saved.regions[i];
       put(entry.region, before?.region ?? entry.fresh);
       entry.destroyed = before?.destroyed ?? false;
+      entry.ioeventfds = before?.ioeventfds ?? [];
+      entry.coalescedRanges = before?.coalescedRanges ?? [];
     }
     for (const [i, space] of this.spaces.entries()) space.live = saved.spaces[i]?.live ?? false;
     this.#isLoggingAll = saved.isLoggingAll;
@@ -159,7 +198,14 @@ export class PlainTopology {
       terminates: kind !== 'container' && kind !== 'alias',
       alias,
     });
-    this.regions.push({ region, kind, destroyed: false, fresh: copy(region) });
+    this.regions.push({
+      region,
+      kind,
+      destroyed: false,
+      ioeventfds: [],
+      coalescedRanges: [],
+      fresh: copy(region),
+    });
   }
 
   #add(child: PlainRegion, { parent, address, priority }: Place): void {
@@ -204,6 +250,33 @@ export class PlainTopology {
     if (space === undefined) throw new Error('an edit of an address space before there is any');
     return space;
   }
+}
+
+/** Edits of what a region has lists of. */
+type ListEdit = Extract<
+  SimpleEdit,
+  { do: `${string}ioeventfd` | `${string}coalesced range${string}` }
+>;
+
+function list(entry: ModelRegion, edit: ListEdit): void {
+  switch (edit.do) {
+    case 'add ioeventfd':
+      entry.ioeventfds = [...entry.ioeventfds, edit.ioeventfd].sort(compareIoEventFds);
+      break;
+    case 'remove ioeventfd':
+      entry.ioeventfds = entry.ioeventfds.slice(1);
+      break;
+    case 'add coalesced range':
+      entry.coalescedRanges = [...entry.coalescedRanges, { offset: edit.offset, size: edit.size }];
+      break;
+    case 'clear coalesced ranges':
+      entry.coalescedRanges = [];
+      break;
+  }
+}
+
+function compareIoEventFds(a: PlainIoEventFd, b: PlainIoEventFd): number {
+  return Number(a.address - b.address) || a.size - b.size || a.fd - b.fd;
 }
 
 /** Edits that set one property. */

@@ -53,6 +53,22 @@ export class Saboteur implements MemoryListener {
     this.#called();
   }
 
+  eventfdAdd(): void {
+    this.#called();
+  }
+
+  eventfdDel(): void {
+    this.#called();
+  }
+
+  coalescedIoAdd(): void {
+    this.#called();
+  }
+
+  coalescedIoDel(): void {
+    this.#called();
+  }
+
   #called(): void {
     if (this.#callsLeft === undefined) return;
     if (this.#callsLeft-- > 0) return;

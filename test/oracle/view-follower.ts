@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import type {
   AddressSpace,
   FlatRange,
+  IoEventFd,
   MemoryListener,
   MemoryRegionSection,
 } from '../../lib/index.js';
@@ -36,6 +37,7 @@ interface Believed {
 export class ViewFollower implements MemoryListener {
   readonly name = 'follower';
   readonly #views = new Map<AddressSpace, Map<string, Believed>>();
+  readonly #extras = new Map<AddressSpace, readonly string[]>();
   #open = false;
   /** What was impossible; kept, as what a listener throws is an answer of its own. */
   readonly #impossible: string[] = [];
@@ -62,6 +64,11 @@ export class ViewFollower implements MemoryListener {
       .map(({ line, mask }) => withMask(line, mask));
   }
 
+  /** The ioeventfds and coalesced ranges that it knows of in an address space, sorted. */
+  extras(space: AddressSpace): string[] {
+    return [...(this.#extras.get(space) ?? [])].sort();
+  }
+
   /**
    * Ranges that a commit took away and gave back, since this was asked last. A commit that went well has none; undoing
    * one is just that.
@@ -81,6 +88,24 @@ export class ViewFollower implements MemoryListener {
   commit(): void {
     if (!this.#open) this.#impossible.push('commit without begin');
     this.#open = false;
+  }
+
+  eventfdAdd({ addressSpace }: MemoryRegionSection, { address, size, fd }: IoEventFd): void {
+    this.#gain(addressSpace, `ioeventfd ${address}/${size} fd${fd}`);
+  }
+
+  eventfdDel({ addressSpace }: MemoryRegionSection, { address, size, fd }: IoEventFd): void {
+    this.#lose(addressSpace, `ioeventfd ${address}/${size} fd${fd}`);
+  }
+
+  coalescedIoAdd(section: MemoryRegionSection, address: bigint, size: bigint): void {
+    this.#find(section, 'coalesced range');
+    this.#gain(section.addressSpace, `coalesced ${address}+${size}`);
+  }
+
+  coalescedIoDel(section: MemoryRegionSection, address: bigint, size: bigint): void {
+    this.#find(section, 'coalesced range');
+    this.#lose(section.addressSpace, `coalesced ${address}+${size}`);
   }
 
   regionAdd(section: MemoryRegionSection): void {
@@ -112,6 +137,17 @@ export class ViewFollower implements MemoryListener {
   #setMask(section: MemoryRegionSection, mask: number): void {
     const believed = this.#find(section, 'log');
     if (believed !== undefined) believed.mask = mask;
+  }
+
+  #gain(space: AddressSpace, extra: string): void {
+    this.#extras.set(space, [...(this.#extras.get(space) ?? []), extra]);
+  }
+
+  #lose(space: AddressSpace, extra: string): void {
+    const extras = this.#extras.get(space) ?? [];
+    const at = extras.indexOf(extra);
+    if (at < 0) this.#impossible.push(`end of unknown ${extra}`);
+    else this.#extras.set(space, extras.toSpliced(at, 1));
   }
 
   #find(section: MemoryRegionSection, what: string): Believed | undefined {
