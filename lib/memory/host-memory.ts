@@ -150,8 +150,8 @@ export class HostMemory {
   }
 
   /**
-   * `length` bytes from `offset` on as an array, without a copy. {@link close} detaches it: its length becomes 0. Let
-   * no asynchronous operation (a file read into it, say) be under way then.
+   * `length` bytes from `offset` on as an array, without a copy. {@link close} detaches it: its length becomes 0. An
+   * asynchronous operation that is under way then, such as reading a file into it, ends nowhere.
    *
    * @throws `ERR_ADDRESS_RANGE` beyond the memory, `ERR_WINDOW` for more than 4 GiB or where the runtime forbids
    *   arrays over foreign memory (Electron does), `ERR_MEMORY_CLOSED`.
@@ -261,7 +261,8 @@ export class HostMemory {
 
   #windowAt(memory: HostMemoryHandle, start: bigint): ArrayBuffer {
     const known = this.#windows.get(start);
-    if (known !== undefined) return known;
+    // One that somebody has detached has no bytes.
+    if (known !== undefined && known.byteLength > 0) return known;
     const rest = this.size - start;
     const window = addon.hostMemoryWindow(memory, start, rest < maxWindow ? rest : maxWindow);
     if (window === undefined) throw this.#windowError(rest, 'this runtime forbids such arrays');

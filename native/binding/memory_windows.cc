@@ -31,7 +31,11 @@ void WindowedMemory::Close(napi_env env) {
     // Null when it has been collected, and only its finalizer has yet to run.
     if (found == napi_ok && buffer != nullptr) napi_detach_arraybuffer(env, buffer);
   }
-  memory_.Close();
+  if (windows_.empty()) {
+    memory_.Close();
+  } else {
+    memory_.Vacate();
+  }
 }
 
 }  // namespace flatview::binding

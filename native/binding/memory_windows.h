@@ -16,8 +16,10 @@ namespace flatview::binding {
 // Host memory, and the ArrayBuffers ("windows") that show parts of it to JavaScript without a copy.
 //
 // Lifetime: a window keeps the memory mapped. So the mapping goes when the last owner and the last
-// window are gone, in whatever order the garbage collector finds them, or when Close() is called,
-// which takes the windows away first.
+// window are gone, in whatever order the garbage collector finds them. Close() takes windows and
+// memory away at once, and leaves nothing that dangles: JavaScript can have moved a window's bytes
+// to another ArrayBuffer (ArrayBuffer.prototype.transfer), which can't be found from here, or a
+// thread of Node.js may be reading a file into them.
 // Thread safety: none; lives and dies on its environment's thread.
 class WindowedMemory : public std::enable_shared_from_this<WindowedMemory> {
  public:
@@ -36,7 +38,8 @@ class WindowedMemory : public std::enable_shared_from_this<WindowedMemory> {
   // REQUIRES: `part` lies within memory().bytes(); it is not empty, nor larger than kMaxWindow.
   napi_status MakeWindow(napi_env env, std::span<std::byte> part, napi_value* buffer);
 
-  // Detaches all windows, so that every view of them has length 0, and unmaps the memory.
+  // Detaches all windows, so that every view of them has length 0, and gives the memory back. Its
+  // addresses stay taken until the finalizers of all windows have run.
   void Close(napi_env env);
 
  private:

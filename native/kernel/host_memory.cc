@@ -9,6 +9,7 @@
 #include <bit>
 #include <cassert>
 #include <sstream>
+#include <tuple>
 #include <utility>
 
 namespace flatview::kernel {
@@ -133,6 +134,14 @@ void HostMemory::Close() {
   bytes_ = {};
   mapping_ = Mapping();
   fd_ = FileDescriptor();
+}
+
+void HostMemory::Vacate() {
+  bytes_ = {};
+  fd_ = FileDescriptor();
+  if (!owned()) return;
+  // Should this fail, the old pages stay until the end: as safe, only dearer.
+  std::ignore = mapping_.Place(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, FileDescriptor::kNone);
 }
 
 }  // namespace flatview::kernel

@@ -17,7 +17,7 @@ namespace flatview::kernel {
 // mapped it.
 //
 // Invariants: pages are committed when they are first touched. The bytes stay where they are until
-// the object is destroyed or Close() is called.
+// the object is destroyed, or Close() or Vacate() is called.
 // Thread safety: none for the object; the bytes are as shared as their users make them.
 class HostMemory {
  public:
@@ -51,7 +51,7 @@ class HostMemory {
   // Bytes of an ordinary page of this processor.
   static uint64_t OrdinaryPageSize();
 
-  // Empty after Close().
+  // Empty after Close() and Vacate().
   std::span<std::byte> bytes() const { return bytes_; }
   // The memfd of shared memory, else FileDescriptor::kNone.
   int fd() const { return fd_.get(); }
@@ -68,6 +68,10 @@ class HostMemory {
 
   // Unmaps what was mapped here and closes the memfd. The bytes must not be used any more.
   void Close();
+
+  // The same while there may be users left: the memory goes at once, but its addresses stay taken
+  // until this object is destroyed. Who still uses them finds zeros, and writes to nobody's memory.
+  void Vacate();
 
  private:
   HostMemory(Mapping mapping, FileDescriptor fd, std::span<std::byte> bytes, uint64_t page_size);

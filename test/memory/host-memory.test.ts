@@ -38,6 +38,12 @@ function flagsAt(address: bigint): string[] {
   return flags.split(' ');
 }
 
+/** Moves without a copy where Node.js can do that (from 22 on), else copies. */
+function moveBytes(buffer: ArrayBufferLike): ArrayBufferLike {
+  if ('transfer' in buffer) return (buffer.transfer as () => ArrayBuffer)();
+  return structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+}
+
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
@@ -298,6 +304,20 @@ suite('close', () => {
     assert.equal(words.length, 0);
     assert.equal(bytes[0], undefined);
     assert.equal(memory.closed, true);
+  });
+
+  test('leaves nothing that dangles, though bytes were moved to another ArrayBuffer', () => {
+    for (const shared of [false, true]) {
+      const memory = HostMemory.allocate(0x2000, { shared, name: 'moved' });
+      const bytes = memory.window(0, 0x2000).fill(5);
+      const moved = new Uint8Array(moveBytes(bytes.buffer));
+      assert.equal(moved[0x1fff], 5);
+      assert.equal(memory.window(0x1000, 1)[0], 5);
+      memory.close();
+      assert.equal(mappingsOf('moved'), 0);
+      moved[0] = 6;
+      assert.equal(memory.closed, true);
+    }
   });
 
   test('may be called again, or by `using`; everything else throws then', () => {

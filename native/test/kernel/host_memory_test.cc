@@ -204,6 +204,33 @@ TEST(HostMemory, AtRefusesAddressesWithNothingBehind) {
   EXPECT_TRUE(std::holds_alternative<SystemError>(HostMemory::At(UINT64_MAX - kPage + 1, kPage)));
 }
 
+TEST(HostMemory, VacateTakesTheMemoryButKeepsItsAddresses) {
+  for (const auto& options : {Anonymous(8 * kMiB), Shared(8 * kMiB)}) {
+    HostMemory memory = Allocated(options);
+    const std::span<std::byte> bytes = memory.bytes();
+    const int fd = memory.fd();
+    std::ranges::fill(bytes, std::byte{0xff});
+    const uint64_t before = ResidentBytes();
+    memory.Vacate();
+    EXPECT_TRUE(memory.bytes().empty());
+    EXPECT_EQ(fcntl(fd, F_GETFD), -1);
+    EXPECT_LT(ResidentBytes(), before - 7 * kMiB);
+    EXPECT_TRUE(AllZero(bytes.first(kPage)));
+    bytes.back() = std::byte{1};
+    memory.Close();
+    EXPECT_EQ(msync(bytes.data(), kPage, MS_ASYNC), -1);
+  }
+}
+
+TEST(HostMemory, VacateLeavesLentMemoryAlone) {
+  const HostMemory lender = Allocated(Anonymous(kPage));
+  lender.bytes()[0] = std::byte{1};
+  auto lent = HostMemory::At(reinterpret_cast<uint64_t>(lender.bytes().data()), kPage);
+  ASSERT_TRUE(std::holds_alternative<HostMemory>(lent));
+  std::get_if<HostMemory>(&lent)->Vacate();
+  EXPECT_EQ(lender.bytes()[0], std::byte{1});
+}
+
 TEST(HostMemory, CloseUnmapsAndClosesTheFile) {
   HostMemory memory = Allocated(Shared(kPage));
   const int fd = memory.fd();
