@@ -54,7 +54,7 @@ function playersOf({ measure: how, qemu }: Case, engine: Player | undefined, cho
   const players = [
     flatviewPlayer,
     wantsEngine ? engine : undefined,
-    choice.withQemu ? qemuPlayer(qemu !== 'stock') : undefined,
+    choice.withQemu && qemu !== 'skipped' ? qemuPlayer(qemu !== 'stock') : undefined,
   ];
   return players.filter((player) => player !== undefined);
 }

@@ -73,9 +73,10 @@ const takers: { readonly [M in Measure]: Taker } = {
   },
   whole: (player, files, duration) => makeOnce(player, files, duration, 0),
   again: (player, files, duration) => makeOnce(player, files, duration, earlierTimes),
-  lookups: (player, { trace }, { minimumNs }) => {
-    const { wallNs, lookups, checksum } = ask(player, 'lookup', trace, [minimumNs]);
-    return { cost: wallNs / lookups, checksum };
+  lookups: (player, { trace }, { warmUpNs, minimumNs }) => {
+    const report = ask(player, 'lookup', trace, [warmUpNs, minimumNs]);
+    const { wallNs, cpuNs, lookups, checksum } = report;
+    return { cost: wallNs / lookups, cpu: cpuNs / lookups, checksum };
   },
   memory: (player, { trace, smallest, size }) => {
     const [all, nothing] = [trace, smallest].map((file) => ask(player, 'memory', file));

@@ -6,7 +6,7 @@
 //       repeats the steps, and says what they cost
 //   flatview_player once   TRACE MAXIMUM_NS
 //       makes the steps once, the first time in this process
-//   flatview_player lookup TRACE MINIMUM_NS
+//   flatview_player lookup TRACE WARM_UP_NS MINIMUM_NS
 //       repeats the lookups
 //   flatview_player memory TRACE
 //       says how much memory the process has after building
@@ -180,23 +180,36 @@ uint64_t LookupChecksum(const FlatView& view, const Trace& trace) {
   return sum;
 }
 
-void RunLookup(const TraceTree& tree, const Trace& trace, uint64_t minimum_ns) {
+uint64_t LookUpAll(const FlatView& view, const Trace& trace) {
+  uint64_t sum = 0;
+  for (const uint64_t address : trace.lookups) {
+    const auto range = view.Lookup(address);
+    if (range) sum += address - range->first + range->offset + range->region;
+  }
+  return sum;
+}
+
+void RunLookup(const TraceTree& tree, const Trace& trace, uint64_t warm_up_ns,
+               uint64_t minimum_ns) {
   const std::shared_ptr<const FlatView> view = tree.engine().View(0);
+  uint64_t sum = 0;
+  for (const uint64_t start = CpuNs(); CpuNs() - start < warm_up_ns;) {
+    sum += LookUpAll(*view, trace);
+  }
+  const uint64_t cpu_start = CpuNs();
   uint64_t wall_ns = 0;
   uint64_t count = 0;
-  uint64_t hits = 0;
   while (wall_ns < minimum_ns) {
     const auto start = Clock::now();
-    for (const uint64_t address : trace.lookups) {
-      const auto range = view->Lookup(address);
-      hits += range ? address - range->first + range->offset + range->region : 0;
-    }
+    sum += LookUpAll(*view, trace);
     wall_ns += NsSince(start);
     count += trace.lookups.size();
   }
-  if (hits == 1) std::fputs(" ", stderr);  // so that the lookups are needed
-  std::printf("{\"lookups\":%" PRIu64 ",\"wallNs\":%" PRIu64 ",\"checksum\":%" PRIu64 "}\n", count,
-              wall_ns, LookupChecksum(*view, trace));
+  const uint64_t cpu_ns = CpuNs() - cpu_start;
+  if (sum == 1) std::fputs(" ", stderr);  // so that the lookups are needed
+  std::printf("{\"lookups\":%" PRIu64 ",\"wallNs\":%" PRIu64 ",\"cpuNs\":%" PRIu64
+              ",\"checksum\":%" PRIu64 "}\n",
+              count, wall_ns, cpu_ns, LookupChecksum(*view, trace));
 }
 
 void RunMemory() {
@@ -218,7 +231,7 @@ void Run(const std::string& mode, TraceTree& tree, const Trace& trace,
   } else if (mode == "once") {
     RunOnce(tree, trace, numbers[0]);
   } else if (mode == "lookup") {
-    RunLookup(tree, trace, numbers[0]);
+    RunLookup(tree, trace, numbers[0], numbers[1]);
   } else if (mode == "memory") {
     RunMemory();
   } else if (mode == "count") {

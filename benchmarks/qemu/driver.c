@@ -7,7 +7,7 @@
  *   driver check  TRACE STEPS                  prints all views after building, and after each of the first STEPS
  *   driver time   TRACE WARM_UP_NS MINIMUM_NS  repeats the steps, and says what they cost
  *   driver once   TRACE MAXIMUM_NS             makes the steps once, the first time in this process
- *   driver lookup TRACE MINIMUM_NS             repeats the lookups
+ *   driver lookup TRACE WARM_UP_NS MINIMUM_NS  repeats the lookups
  *   driver memory TRACE                        says how much memory the process has after building
  *   driver count  TRACE STEPS                  makes the first STEPS in count_steps(), for an instruction counter
  *   driver version
@@ -519,29 +519,43 @@ static uint64_t lookup_checksum(AddressSpace *space)
     return sum;
 }
 
-static void run_lookup(uint64_t minimum_ns)
+static uint64_t look_up_all(AddressSpace *space)
+{
+    const uint64_t *addresses = (const uint64_t *)lookups->data;
+    uint64_t sum = 0;
+    guint i;
+
+    for (i = 0; i < lookups->len; i++) {
+        hwaddr offset;
+
+        sum += (uintptr_t)translate(space, addresses[i], &offset) + offset;
+    }
+    return sum;
+}
+
+static void run_lookup(uint64_t warm_up_ns, uint64_t minimum_ns)
 {
     AddressSpace *space = g_ptr_array_index(spaces, 0);
-    const uint64_t *addresses = (const uint64_t *)lookups->data;
-    uint64_t wall = 0, count = 0, sum = 0;
+    uint64_t wall = 0, count = 0, sum = 0, cpu_start;
     RCU_READ_LOCK_GUARD();
     uint64_t checksum = lookup_checksum(space);
 
+    cpu_start = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    while (clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_start < warm_up_ns) {
+        sum += look_up_all(space);
+    }
+    cpu_start = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     while (wall < minimum_ns) {
         uint64_t start = clock_ns(CLOCK_MONOTONIC);
-        guint i;
 
-        for (i = 0; i < lookups->len; i++) {
-            hwaddr offset;
-
-            sum += (uintptr_t)translate(space, addresses[i], &offset) + offset;
-        }
+        sum += look_up_all(space);
         wall += clock_ns(CLOCK_MONOTONIC) - start;
         count += lookups->len;
     }
     fprintf(stderr, "%s", sum == 1 ? " " : ""); /* so that the lookups are needed */
-    printf("{\"lookups\":%" PRIu64 ",\"wallNs\":%" PRIu64 ",\"checksum\":%" PRIu64 "}\n", count,
-           wall, checksum);
+    printf("{\"lookups\":%" PRIu64 ",\"wallNs\":%" PRIu64 ",\"cpuNs\":%" PRIu64
+           ",\"checksum\":%" PRIu64 "}\n", count, wall,
+           clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu_start, checksum);
 }
 
 static void run_memory(void)
@@ -577,7 +591,7 @@ static void run(char **argv)
     } else if (!strcmp(mode, "once")) {
         run_once(number_argument(argv, 3));
     } else if (!strcmp(mode, "lookup")) {
-        run_lookup(number_argument(argv, 3));
+        run_lookup(number_argument(argv, 3), number_argument(argv, 4));
     } else if (!strcmp(mode, "memory")) {
         run_memory();
     } else if (!strcmp(mode, "count")) {

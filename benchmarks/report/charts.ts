@@ -54,7 +54,7 @@ export function growthChart(results: readonly CaseResult[]): string {
     },
     yAxis: {
       type: 'log',
-      axisLabel: { formatter: (ns: number) => formatTime(ns).replace('.00', '') },
+      axisLabel: { formatter: (ns: number) => formatTime(ns).replace(/\.0+/, '') },
     },
     series: curves.map((curve) => line(curve, results)),
   });
@@ -79,6 +79,7 @@ function line(
     symbolSize: 8,
     lineStyle: { color: colour, width: 2 },
     endLabel: { show: true, formatter: label, color: colour, distance: 10 },
+    labelLayout: { moveOverlap: 'shiftY' },
   };
 }
 
@@ -97,7 +98,8 @@ export function ratioChart(results: readonly CaseResult[]): string {
     grid: { left: 270, right: 80, top: 70, bottom: 20 },
     xAxis: {
       type: 'log',
-      min: (range: { readonly min: number }) => Math.min(0.1, range.min),
+      min: (range: { readonly min: number }) =>
+        10 ** Math.min(0, Math.floor(Math.log10(range.min))),
       axisLabel: { show: false },
       splitLine: { show: false },
     },

@@ -3,7 +3,8 @@
 import { markdownTable } from 'markdown-table';
 import type { CaseResult, SideResult } from '../measure.js';
 import { type Measure, type Scenario, scenarios } from '../scenarios.js';
-import { formatBytes, formatRatio, formatTime, threeDigits } from './quantity.js';
+import type { Statistics } from '../statistics.js';
+import { formatCount, formatRatio, formatStatistics } from './quantity.js';
 
 /** Said below tables in which the marks occur. */
 export const marks = {
@@ -52,24 +53,19 @@ function columnsFor({ cases }: Scenario): Column[] {
     { heading: 'size', cell: sizeOf },
     { heading: 'QEMU', cell: (it) => qemuCell(it, measure) },
     { heading: 'flatview', cell: ({ sides }) => costCell(sides.flatview, measure) },
-    { heading: 'engine alone', cell: ({ sides }) => costCell(sides.engine, measure) },
-    {
-      heading: 'QEMU / flatview',
-      cell: ({ sides }) => ratioCell(sides.qemu?.cost.median, sides.flatview?.cost.median),
-    },
-    {
-      heading: 'QEMU / engine',
-      cell: ({ sides }) => ratioCell(sides.qemu?.cost.median, sides.engine?.cost.median),
-    },
+    { heading: 'ratio', cell: ({ sides }) => ratioCell(sides.qemu?.cost, sides.flatview?.cost) },
     {
       heading: 'in CPU time',
-      cell: ({ sides }) => ratioCell(sides.qemu?.cpu?.median, sides.flatview?.cpu?.median),
+      cell: ({ sides }) => ratioCell(sides.qemu?.cpu, sides.flatview?.cpu),
     },
-    { heading: 'QEMU instructions', cell: (it) => instructionsCell(it.instructions?.qemu) },
-    { heading: 'engine instructions', cell: (it) => instructionsCell(it.instructions?.engine) },
+    { heading: 'engine alone', cell: ({ sides }) => costCell(sides.engine, measure) },
+    { heading: 'ratio', cell: ({ sides }) => ratioCell(sides.qemu?.cost, sides.engine?.cost) },
+    { heading: 'in CPU time', cell: ({ sides }) => ratioCell(sides.qemu?.cpu, sides.engine?.cpu) },
+    { heading: 'instructions: QEMU', cell: (it) => countCell(it.instructions?.qemu) },
+    { heading: 'engine', cell: (it) => countCell(it.instructions?.engine) },
     {
-      heading: 'in instructions',
-      cell: ({ instructions }) => ratioCell(instructions?.qemu, instructions?.engine),
+      heading: 'ratio',
+      cell: ({ instructions }) => countRatioCell(instructions?.qemu, instructions?.engine),
     },
   ];
 }
@@ -89,17 +85,17 @@ function qemuCell({ sides, isQemuRelaxed }: CaseResult, measure: Measure): strin
 
 function costCell(side: SideResult | undefined, measure: Measure): string {
   if (side === undefined) return '';
-  const format = measure === 'memory' ? formatBytes : formatTime;
-  const { median, min, max, samples } = side.cost;
-  if (samples.length === 1) return format(median);
-  return `${format(median)} (${format(min)} to ${format(max)})`;
+  return formatStatistics(side.cost, measure === 'memory' ? 'memory' : 'time');
 }
 
-function ratioCell(theirs: number | undefined, ours: number | undefined): string {
+function ratioCell(theirs: Statistics | undefined, ours: Statistics | undefined): string {
+  return theirs === undefined || ours === undefined ? '' : formatRatio(theirs.median / ours.median);
+}
+
+function countCell(count: number | undefined): string {
+  return count === undefined ? '' : formatCount(count);
+}
+
+function countRatioCell(theirs: number | undefined, ours: number | undefined): string {
   return theirs === undefined || ours === undefined ? '' : formatRatio(theirs / ours);
-}
-
-function instructionsCell(count: number | undefined): string {
-  if (count === undefined) return '';
-  return count >= 1e6 ? `${threeDigits(count / 1e6)} M` : `${threeDigits(count / 1e3)} k`;
 }

@@ -97,7 +97,7 @@ suite('The player answers', () => {
   const runs: readonly (readonly [string, Mode, number[], string])[] = [
     ['bar-move', 'time', [1e6, 1e6], 'steps'],
     ['program-bars', 'once', [1e6, 0], 'steps'],
-    ['lookup-16', 'lookup', [1e6], 'lookups'],
+    ['lookup-16', 'lookup', [1e6, 1e6], 'lookups'],
     ['bar-move', 'memory', [], 'residentBytes'],
   ];
   for (const [scenario, mode, numbers, counted] of runs) {
