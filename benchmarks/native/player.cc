@@ -241,15 +241,11 @@ void Run(const std::string& mode, TraceTree& tree, const Trace& trace,
   }
 }
 
-}  // namespace
-}  // namespace flatview::benchmarks
-
-int main(int argc, char** argv) {
+int Main(int argc, char** argv) {
   if (argc < 3) {
     std::fprintf(stderr, "Usage: %s MODE TRACE [NUMBER...]\n", argv[0]);
     return 1;
   }
-  using namespace flatview::benchmarks;
   std::vector<uint64_t> numbers(2);
   for (int i = 3; i < argc && i < 5; ++i) {
     numbers[static_cast<size_t>(i) - 3] = ParseNumber(argv[i]);
@@ -259,3 +255,8 @@ int main(int argc, char** argv) {
   Run(argv[1], tree, trace, numbers);
   return 0;
 }
+
+}  // namespace
+}  // namespace flatview::benchmarks
+
+int main(int argc, char** argv) { return flatview::benchmarks::Main(argc, argv); }

@@ -82,7 +82,7 @@ configure() {
     --disable-user --disable-tools --disable-docs --disable-guest-agent --disable-install-blobs \
     --with-git-submodules=ignore --meson=/usr/bin/meson --disable-werror >"$cache/configure.log" ||
     { tail "$cache/configure.log" >&2 && exit 1; }
-  touch "$build/configured"
+  printf '%s\n' "$source" >configured
 }
 
 # The last command by which ninja makes a target, with its dependency file (-MQ ... -MF file) left out.
@@ -131,9 +131,9 @@ build_drivers() {
 
 require_packages "${1:-}"
 mkdir -p "$cache"
-source=${QEMU_SRC:-$cache/source}
-[ -e "$source/configure" ] || fetch_source
-[ -e "$build/configured" ] || configure
+source=$(realpath -m "${QEMU_SRC:-$cache/source}")
+[ -e "$source/configure" ] || [ -n "${QEMU_SRC:-}" ] || fetch_source
+[ "$(cat "$build/configured" 2>/dev/null)" = "$source" ] || configure
 say "Building QEMU"
 nice -n 10 ninja -C "$build" -j2 qemu-system-x86_64 >"$cache/build.log" ||
   { tail -n 40 "$cache/build.log" >&2 && exit 1; }
