@@ -186,6 +186,36 @@ function newRegion(numbers: Numbers): fc.Arbitrary<Edit> {
   );
 }
 
+/**
+ * Windows beside each other that show parts beside each other: what merges, unless something keeps them apart. The
+ * target is one of the first regions, so that all windows mean the same one.
+ */
+function neighbours(numbers: Numbers): fc.Arbitrary<Edit[]> {
+  const window = fc.record({ flags, priority, gap: fc.constantFrom(0n, 0n, 0n, 1n) });
+  return fc
+    .record({
+      target: fc.nat({ max: 4 }),
+      width: fc.constantFrom(1n, 2n, 4n),
+      offset: numbers.inside,
+      under: place(numbers),
+      windows: fc.array(window, { minLength: 2, maxLength: 4 }),
+    })
+    .map(({ target, width, offset, under, windows }) =>
+      windows.map((it, i) => ({
+        do: 'alias' as const,
+        target,
+        offset: offset + BigInt(i) * width + it.gap,
+        size: width,
+        flags: it.flags,
+        under: {
+          ...under,
+          address: (under.address + BigInt(i) * width) % END,
+          priority: it.priority,
+        },
+      })),
+    );
+}
+
 /** One change of what is there: setters, moves, removals, address spaces. */
 function change(numbers: Numbers): fc.Arbitrary<Edit> {
   const { address, size } = numbers;
@@ -263,11 +293,15 @@ function treeOf(numbers: Numbers): fc.Arbitrary<Edit> {
     fc.record({ do: fc.constant('address space' as const), root: pickParent }),
     { maxLength: 3, size: 'max' },
   );
+  const part = fc.oneof(
+    { weight: 6, arbitrary: newRegion(numbers).map((edit) => [edit]) },
+    { weight: 1, arbitrary: neighbours(numbers) },
+  );
   return fc
-    .tuple(fc.array(newRegion(numbers), { minLength: 1, maxLength: 24, size: 'max' }), spaces)
-    .map(([regions, more]) => ({
+    .tuple(fc.array(part, { minLength: 1, maxLength: 20, size: 'max' }), spaces)
+    .map(([parts, more]) => ({
       do: 'transaction',
-      edits: [...beginning, ...regions, ...more],
+      edits: [...beginning, ...parts.flat(), ...more],
       ends: 'commit',
     }));
 }
