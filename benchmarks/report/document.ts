@@ -20,12 +20,12 @@ export function tables({ cases }: Run): string {
 }
 
 /** The machine of a run, as a list. */
-export function machineList({ date, trials, machine, loadAverage }: Run): string {
+export function machineList({ date, isQuick, trials, machine, loadAverage }: Run): string {
   const { cpu, cpus, memoryGiB, system, node, flatview, qemu } = machine;
   return [
     `- ${date.slice(0, 10)}, ${cpus} × ${cpu}, ${memoryGiB} GiB, ${system}`,
     `- flatview ${flatview} on Node.js ${node}; ${qemu ? `QEMU ${qemu}` : 'QEMU was not built'}`,
-    `- ${trials} turns each; load average ${loadAverage.toFixed(1)}`,
+    `- ${trials} turns each${isQuick ? ', short ones' : ''}; load average ${loadAverage.toFixed(1)}`,
   ].join('\n');
 }
 
