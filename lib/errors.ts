@@ -13,6 +13,7 @@ export const errorCodes = {
   ERR_CHANGE_IN_LISTENER: 'The tree cannot be changed while listeners are being told of a change.',
   ERR_DISCARD_MANAGER:
     'A discard manager was set, removed or used in a way that its region does not allow.',
+  ERR_INPUT_TOO_LARGE: 'A dump or document takes more memory than this process has.',
   ERR_INVALID_ARGUMENT: 'An argument has the wrong type or value.',
   ERR_IOMMU: 'An IOMMU region or notifier was used in a way that it does not allow.',
   ERR_LISTENER_FAILED: 'A listener threw; the commit was undone for all.',

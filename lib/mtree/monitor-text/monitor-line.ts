@@ -35,6 +35,8 @@ const escapeSequences = /\u001b\[[0-9;?]*[A-Za-z]/g;
 const range =
   /^([0-9a-f]+)-([0-9a-f]+) (\(prio (-?\d+), (nv-)?(container|i\/o|ram|rom|romd|ramd)\): (.*))$/;
 const looksLikeRange = /^[0-9a-f]{8,}-[0-9a-f]|\(prio /;
+/** The beginning of a range, where the text was cut. */
+const cutRange = /^ {2,}[0-9a-f]{1,16}(-[0-9a-f]*)?$/;
 const overflow = '[DETECTED OVERFLOW!] ';
 const prompt = '(qemu)';
 
@@ -48,7 +50,7 @@ export function parseMonitorLine(raw: string, number: number): MonitorLine {
   const line = cleaned(raw);
   const text = line.trimStart();
   if (text === '') return { kind: 'blank' };
-  if (looksLikeRange.test(text)) {
+  if (looksLikeRange.test(text) || cutRange.test(line)) {
     return { kind: 'range', range: parseRange(text, line.length - text.length, number) };
   }
   const announced = parseHeading(line) ?? parseViewLine(line);

@@ -1,7 +1,7 @@
 import type { AddressSpace } from '../../memory/address-space.js';
 import { buildTopology } from '../build-topology.js';
 import { hex16 } from '../monitor-format.js';
-import type { Dump, ViewLine } from './dump.js';
+import type { Dump, ViewBlock, ViewLine } from './dump.js';
 import { matchViews, type PrintedView } from './match-views.js';
 import type { Notes } from './notes.js';
 import { Repair } from './repair.js';
@@ -40,7 +40,10 @@ export function reconcile(
   for (let round = 0; round < roundLimit; round++) {
     const built = buildTopology(toDocument(regions, spaces));
     try {
-      if (round === 0) printed = matchViews(spaces, built.addressSpaces, dump);
+      if (round === 0) {
+        printed = matchViews(spaces, built.addressSpaces, dump);
+        shareTargets(regions, spaces, printed);
+      }
       left = allDifferences(built.addressSpaces, printed, spaces);
     } finally {
       built.topology.close();
@@ -51,6 +54,44 @@ export function reconcile(
   if (repair.gaveUp) notes.add('gave-up', 1, 'there is too much here that the tree leaves open');
   if (left.length === 0) keepApart(spaces, printed);
   return { spaces: inPrintedOrder(spaces, printed), agrees: left.length === 0 };
+}
+
+/**
+ * Address spaces of one view show the same region. Where one shows it through an alias that may mean several, it is
+ * the one that is the root of another.
+ */
+function shareTargets(
+  regions: readonly TextRegion[],
+  spaces: TextTree['spaces'],
+  printed: readonly (PrintedView | undefined)[],
+): void {
+  const rootsOf = new Map<ViewBlock | undefined, Set<TextRegion>>();
+  for (const [at, { root }] of spaces.entries()) {
+    const view = printed[at]?.view;
+    rootsOf.set(view, (rootsOf.get(view) ?? new Set()).add(root));
+  }
+  for (const [at, { root }] of spaces.entries()) {
+    const roots = rootsOf.get(printed[at]?.view);
+    const [child, ...others] = root.subregions.filter(({ enabled }) => enabled);
+    const alias = others.length === 0 ? child : undefined;
+    if (!alias?.target || !roots || roots.has(alias.target)) continue;
+    const candidate = alias.candidates.find((one) => roots.has(one));
+    const twin = [...roots].find((root) => looksLike(root, alias.target));
+    if (candidate) alias.target = candidate;
+    else if (twin) exchangeTargets(regions, twin, alias.target);
+  }
+}
+
+/** Which of several regions that look the same has a block of its own was a guess: the other one has it. */
+function exchangeTargets(regions: readonly TextRegion[], one: TextRegion, other: TextRegion): void {
+  for (const region of regions) {
+    if (region.target === one) region.target = other;
+    else if (region.target === other) region.target = one;
+  }
+}
+
+function looksLike(one: TextRegion, other: TextRegion | undefined): boolean {
+  return one.line.text === other?.line.text && one.size === other.size;
 }
 
 /** A difference, and the root under which it is. */
