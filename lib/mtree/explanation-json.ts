@@ -46,7 +46,7 @@ function shadowedJson(shadowed: ShadowedRegion): object {
       by: regionJson(by),
       branch: regionJson(branch),
       level: level ? regionJson(level) : null,
-      text: reasonText(shadowed.reason),
+      text: reasonText(shadowed),
     },
   };
 }

@@ -1,18 +1,15 @@
 import { hex } from '../address.js';
 import { AliasRegion } from '../memory/alias-region.js';
-import type {
-  ExplainedRegion,
-  Explanation,
-  PathStep,
-  ShadowedRegion,
-  ShadowReason,
-} from '../memory/explain.js';
+import type { ExplainedRegion, Explanation, PathStep, ShadowedRegion } from '../memory/explain.js';
 import type { MemoryRegion } from '../memory/memory-region.js';
 import { hex16 } from './monitor-format.js';
 import { regionType } from './region-type.js';
 
-/** Longest line that is printed; longer ones lose their middle. */
+/** Longest line that is printed. Longer ones are continued on the next one, behind an indentation. */
 const width = 100;
+
+/** What is longer than this, such as the names in a made-up dump, is cut. */
+const lengthLimit = 1000;
 
 /** An explanation for people: the winner and its way, then what it shadows and why. */
 export function explanationLines(explanation: Explanation): string[] {
@@ -24,7 +21,7 @@ export function explanationLines(explanation: Explanation): string[] {
     '',
     ...shadowLines(shadowed, winner !== undefined),
     ...(complete ? [] : ['', 'There is more, too much to be followed to its end.']),
-  ].map(shortened);
+  ].flatMap(folded);
 }
 
 function shadowLines(shadowed: readonly ShadowedRegion[], answered: boolean): string[] {
@@ -40,15 +37,15 @@ function shadowLines(shadowed: readonly ShadowedRegion[], answered: boolean): st
 function shadowText(shadowed: ShadowedRegion, number: number, indent: number): string[] {
   const seen = shadowed.path.slice(1, -1).map(({ region }) => region.name);
   const through = seen.length > 0 ? `, through ${seen.join(' > ')}` : '';
-  const { code } = shadowed.reason;
   return [
     ` ${String(number).padStart(indent)}. ${regionAt(shadowed)}${through}`,
-    ` ${' '.repeat(indent)}  ${code}: ${reasonText(shadowed.reason)}`,
+    ` ${' '.repeat(indent)}  ${shadowed.reason.code}: ${reasonText(shadowed)}`,
   ];
 }
 
 /** Why a region does not answer, as a sentence without its end. */
-export function reasonText({ code, by, branch, level }: ShadowReason): string {
+export function reasonText({ path, reason }: ShadowedRegion): string {
+  const { code, by, branch, level } = reason;
   switch (code) {
     case 'lower-priority':
       return `in ${level?.name}, ${branch.name} (priority ${branch.priority}) is below ${by.name} (priority ${by.priority})`;
@@ -59,12 +56,13 @@ export function reasonText({ code, by, branch, level }: ShadowReason): string {
     case 'disabled':
       return `${by.name} is disabled`;
     case 'clipped':
-      return `${by.name} ends before it: ${sizeText(by)}`;
+      return `${by.name} does not reach here: it shows ${windowText(path.find(({ region }) => region === by))}`;
   }
 }
 
-function sizeText({ address, size }: MemoryRegion): string {
-  return `${hex(size)} bytes at ${hex(address)}`;
+function windowText(step: PathStep | undefined): string {
+  if (!step || step.window.last < step.window.first) return 'nothing';
+  return `${hex16(step.window.first)}-${hex16(step.window.last)}`;
 }
 
 /** `NAME +OFFSET (TYPE)`; the type is `rom` where the range is read-only, as in the monitor's flat view. */
@@ -89,8 +87,16 @@ function stepText(region: MemoryRegion): string {
   return `${kind}${priority}${readonly}`;
 }
 
-function shortened(line: string): string {
-  if (line.length <= width) return line;
-  const half = (width - 5) / 2;
-  return `${line.slice(0, Math.ceil(half))} ... ${line.slice(-Math.floor(half))}`;
+/** Breaks a line between words; within one only if it fills a whole line. */
+function folded(line: string): string[] {
+  const indent = Math.min(line.length - line.trimStart().length + 4, width / 2);
+  const lines: string[] = [];
+  let rest = line.length > lengthLimit ? `${line.slice(0, lengthLimit)} ...` : line;
+  while (rest.length > width) {
+    const space = rest.lastIndexOf(' ', width);
+    const end = space > indent ? space : width;
+    lines.push(rest.slice(0, end));
+    rest = `${' '.repeat(indent)}${rest.slice(end).trimStart()}`;
+  }
+  return [...lines, rest];
 }
