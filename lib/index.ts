@@ -54,3 +54,22 @@ export { type DirtyLogClient, dirtyLogClients, type RegionKind } from './memory/
 export type { RomDeviceOptions, RomDeviceRegion } from './memory/rom-device-region.js';
 export type { MemoryRegionSection } from './memory/section.js';
 export { MemoryTopology } from './memory/topology.js';
+export { type BuiltTopology, buildTopology } from './mtree/build-topology.js';
+export { type DescribeOptions, describeTopology } from './mtree/describe-topology.js';
+export { explanationJson } from './mtree/explanation-json.js';
+export { explanationLines } from './mtree/explanation-text.js';
+export type { Note, NoteCode } from './mtree/monitor-text/notes.js';
+export { type MonitorTopology, readMonitorText } from './mtree/monitor-text/read-monitor-text.js';
+export { type ReadTopology, readTopology } from './mtree/read-topology.js';
+export { readTopologyJson } from './mtree/read-topology-json.js';
+export type {
+  AddressSpaceRecord,
+  AliasRecord,
+  FlatRangeRecord,
+  FlatViewRecord,
+  RegionRecord,
+  TopologyDocument,
+} from './mtree/topology-document.js';
+export { type FlatViewTextOptions, flatViewLines } from './mtree/write-flat-views.js';
+export { type RegionTreeOptions, regionTreeLines } from './mtree/write-region-tree.js';
+export { writeTopologyJson } from './mtree/write-topology-json.js';

@@ -16,9 +16,12 @@ export interface AliasReading {
 
 const owner = /(?:owner|parent):\{(?:dev|obj) /;
 
-/** Whether a text was printed with `-o`: then a region without owner is an ` orphan`. */
+/** Whether a text was printed with `-o`: then each region has an owner, or is an ` orphan`. */
 export function ownersPrinted(text: string): boolean {
-  return owner.test(text);
+  if (owner.test(text)) return true;
+  if (!text.includes(' orphan')) return false;
+  const regions = text.split('\n').filter((line) => line.includes('(prio '));
+  return regions.every((line) => line.trimEnd().endsWith(' orphan'));
 }
 
 /** What stands behind the colon of a line of the tree. */

@@ -6,6 +6,7 @@ import { Spot } from './spot.js';
 import type { TextRegion } from './text-region.js';
 import type { TextTree } from './text-tree.js';
 import { differences } from './view-difference.js';
+import type { WorkBudget } from './work-budget.js';
 
 /** The printed view of an address space, and the address space's place among all that the text's views name. */
 export interface PrintedView {
@@ -28,6 +29,7 @@ export function matchViews(
   spaces: TextTree['spaces'],
   rendered: readonly AddressSpace[],
   { views }: Dump,
+  budget: WorkBudget,
 ): (PrintedView | undefined)[] {
   const printed = groupPrinted(views);
   const matched: (PrintedView | undefined)[] = spaces.map(() => undefined);
@@ -38,7 +40,7 @@ export function matchViews(
       const [root, view] = [spaces[at]?.root, rendered[at]?.flatView];
       const costs = new Map(
         root && view && distinct.length > 1
-          ? distinct.map((one) => [one, cost(root, view, one)] as const)
+          ? distinct.map((one) => [one, cost(root, view, one, budget)] as const)
           : [],
       );
       return { at, costs };
@@ -87,12 +89,19 @@ function regret(costs: ReadonlyMap<ViewBlock, number>): number {
 }
 
 /** What it would take to turn a rendered view into a printed one. */
-function cost(root: TextRegion, rendered: FlatView, printed: ViewBlock): number {
+function cost(
+  root: TextRegion,
+  rendered: FlatView,
+  printed: ViewBlock,
+  budget: WorkBudget,
+): number {
+  budget.spend(rendered.rangeCount + printed.ranges.length);
   let sum = 0;
   let left = differenceLimit;
   for (const { first, expected } of differences(rendered, printed)) {
-    if (left-- === 0) break;
-    sum += expected && !new Spot(root, first, expected).match ? absenceCost : 1;
+    if (left-- === 0 || budget.isSpent) break;
+    const isThere = expected && new Spot(root, first, expected, budget).match;
+    sum += expected && !isThere ? absenceCost : 1;
   }
   return sum;
 }

@@ -1,18 +1,22 @@
 import type { AddressSpace } from '../../memory/address-space.js';
 import { buildTopology } from '../build-topology.js';
 import { hex16 } from '../monitor-format.js';
-import type { Dump, ViewBlock, ViewLine } from './dump.js';
+import { regionType } from '../region-type.js';
+import type { Dump, ViewBlock } from './dump.js';
 import { matchViews, type PrintedView } from './match-views.js';
 import type { Notes } from './notes.js';
-import { Repair } from './repair.js';
-import { Spot } from './spot.js';
+import { Repair, type SpaceDifference } from './repair.js';
 import type { TextRegion } from './text-region.js';
 import type { TextTree } from './text-tree.js';
 import { toDocument } from './to-document.js';
 import { type Difference, differences } from './view-difference.js';
+import { WorkBudget } from './work-budget.js';
 
-/** How often the tree is rendered and corrected at most. */
-const roundLimit = 100;
+/** How many regions and ranges are looked at to find out what the tree leaves open. */
+const workLimit = 10_000_000;
+
+/** What it costs at least to render the tree once more. */
+const renderingCost = workLimit / 200;
 
 /** What came out of {@link reconcile}. */
 export interface Reconciled {
@@ -33,27 +37,40 @@ export function reconcile(
   notes: Notes,
 ): Reconciled {
   const { spaces } = tree;
-  const repair = new Repair(tree, dump);
-  let printed: (PrintedView | undefined)[] = [];
-  let left: SpaceDifference[] = [];
   if (dump.views.length === 0) return { spaces, agrees: false };
-  for (let round = 0; round < roundLimit; round++) {
-    const built = buildTopology(toDocument(regions, spaces));
-    try {
-      if (round === 0) {
-        printed = matchViews(spaces, built.addressSpaces, dump);
-        shareTargets(regions, spaces, printed);
-      }
-      left = allDifferences(built.addressSpaces, printed, spaces);
-    } finally {
-      built.topology.close();
-    }
-    if (left.length === 0 || !repair.apply(left)) break;
-  }
+  const budget = new WorkBudget(workLimit);
+  const repair = new Repair(tree, dump, budget);
+  const printed = withRendered(regions, spaces, (rendered) =>
+    matchViews(spaces, rendered, dump, budget),
+  );
+  shareTargets(regions, spaces, printed, budget);
+  let left: readonly SpaceDifference[];
+  do {
+    budget.spend(Math.max(regions.length, renderingCost));
+    left = withRendered(regions, spaces, (rendered) => allDifferences(rendered, printed, spaces));
+  } while (left.length > 0 && !budget.isSpent && repair.apply(left));
   for (const { difference } of left) noteDifference(difference, dump, notes);
-  if (repair.gaveUp) notes.add('gave-up', 1, 'there is too much here that the tree leaves open');
-  if (left.length === 0) keepApart(spaces, printed);
+  if (budget.isSpent) notes.add('gave-up', 1, 'there is too much here that the tree leaves open');
+  if (left.length === 0) {
+    for (const [at, { root }] of spaces.entries()) {
+      repair.keepApart(root, printed[at]?.view.ranges ?? []);
+    }
+  }
   return { spaces: inPrintedOrder(spaces, printed), agrees: left.length === 0 };
+}
+
+/** Renders the tree as it is understood so far. */
+function withRendered<T>(
+  regions: readonly TextRegion[],
+  spaces: TextTree['spaces'],
+  use: (rendered: readonly AddressSpace[]) => T,
+): T {
+  const { topology, addressSpaces } = buildTopology(toDocument(regions, spaces));
+  try {
+    return use(addressSpaces);
+  } finally {
+    topology.close();
+  }
 }
 
 /**
@@ -64,22 +81,38 @@ function shareTargets(
   regions: readonly TextRegion[],
   spaces: TextTree['spaces'],
   printed: readonly (PrintedView | undefined)[],
+  budget: WorkBudget,
 ): void {
-  const rootsOf = new Map<ViewBlock | undefined, Set<TextRegion>>();
+  const rootsOf = new Map<ViewBlock, Set<TextRegion>>();
   for (const [at, { root }] of spaces.entries()) {
     const view = printed[at]?.view;
-    rootsOf.set(view, (rootsOf.get(view) ?? new Set()).add(root));
+    if (view) rootsOf.set(view, (rootsOf.get(view) ?? new Set()).add(root));
   }
-  for (const [at, { root }] of spaces.entries()) {
-    const roots = rootsOf.get(printed[at]?.view);
-    const [child, ...others] = root.subregions.filter(({ enabled }) => enabled);
-    const alias = others.length === 0 ? child : undefined;
-    if (!alias?.target || !roots || roots.has(alias.target)) continue;
-    const candidate = alias.candidates.find((one) => roots.has(one));
-    const twin = [...roots].find((root) => looksLike(root, alias.target));
-    if (candidate) alias.target = candidate;
-    else if (twin) exchangeTargets(regions, twin, alias.target);
+  for (const roots of rootsOf.values()) {
+    for (const alias of [...roots].map(onlyAlias)) {
+      if (!alias?.target || roots.has(alias.target) || budget.isSpent) continue;
+      budget.spend(regions.length);
+      shareTarget(alias, roots, regions);
+    }
   }
+}
+
+/** The alias that is all that an address space shows. */
+function onlyAlias({ subregions }: TextRegion): TextRegion | undefined {
+  const [child, ...others] = subregions.filter(({ enabled }) => enabled);
+  return others.length === 0 ? child : undefined;
+}
+
+function shareTarget(
+  alias: TextRegion,
+  roots: ReadonlySet<TextRegion>,
+  regions: readonly TextRegion[],
+): void {
+  const { target } = alias;
+  const candidate = alias.candidates.find((one) => roots.has(one));
+  const twin = [...roots].find((one) => looksLike(one, target));
+  if (candidate) alias.target = candidate;
+  else if (twin && target) exchangeTargets(regions, twin, target);
 }
 
 /** Which of several regions that look the same has a block of its own was a guess: the other one has it. */
@@ -92,12 +125,6 @@ function exchangeTargets(regions: readonly TextRegion[], one: TextRegion, other:
 
 function looksLike(one: TextRegion, other: TextRegion | undefined): boolean {
   return one.line.text === other?.line.text && one.size === other.size;
-}
-
-/** A difference, and the root under which it is. */
-export interface SpaceDifference {
-  readonly root: TextRegion;
-  readonly difference: Difference;
 }
 
 /** Address spaces that share a rendered and a printed view have the same differences: one of them is enough. */
@@ -117,33 +144,6 @@ function allDifferences(
   });
 }
 
-/** Ranges that could be one and are printed apart belong to an unmergeable region, which the newest QEMU has. */
-function keepApart(
-  spaces: TextTree['spaces'],
-  printed: readonly (PrintedView | undefined)[],
-): void {
-  for (const [at, { root }] of spaces.entries()) {
-    const ranges = printed[at]?.view.ranges ?? [];
-    for (const [next, range] of ranges.entries()) {
-      const before = ranges[next - 1];
-      if (!before || !continues(before, range)) continue;
-      const match = new Spot(root, range.start, range).match;
-      if (match) match.step.region.unmergeable = true;
-    }
-  }
-}
-
-function continues(before: ViewLine, range: ViewLine): boolean {
-  return (
-    before.end + 1n === range.start &&
-    before.offset - before.start === range.offset - range.start &&
-    before.name === range.name &&
-    before.priority === range.priority &&
-    before.type === range.type &&
-    before.nonvolatile === range.nonvolatile
-  );
-}
-
 function inPrintedOrder(
   spaces: TextTree['spaces'],
   printed: readonly (PrintedView | undefined)[],
@@ -155,7 +155,8 @@ function inPrintedOrder(
 function noteDifference(difference: Difference, { views }: Dump, notes: Notes): void {
   const { first, last, expected, rendered } = difference;
   const shown = expected ? `"${expected.name}" (${expected.type})` : 'nothing';
-  const got = rendered ? `"${rendered.region.name}"` : 'nothing';
+  const type = rendered && (rendered.readonly ? 'rom' : regionType(rendered.region));
+  const got = rendered ? `"${rendered.region.name}" (${type})` : 'nothing';
   const message = `the tree does not render to this flat view: at ${hex16(first)}-${hex16(last)} it gives ${got} instead of ${shown}`;
   notes.add('view-mismatch', expected?.line ?? views[0]?.line ?? 1, message);
 }

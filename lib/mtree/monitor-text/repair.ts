@@ -1,13 +1,17 @@
 import { forkOf, pathTo } from '../../memory/region-stack.js';
-import type { Dump } from './dump.js';
-import type { SpaceDifference } from './reconcile.js';
+import type { Dump, ViewLine } from './dump.js';
 import { type Entry, Spot } from './spot.js';
 import { SiblingOrder } from './stacking.js';
 import type { TextRegion } from './text-region.js';
 import type { TextTree } from './text-tree.js';
+import type { Difference } from './view-difference.js';
+import type { WorkBudget } from './work-budget.js';
 
-/** How many regions are looked at, in all, before it is given up: an enormous dump must not take hours. */
-const workLimit = 10_000_000;
+/** A difference, and the root under which it is. */
+export interface SpaceDifference {
+  readonly root: TextRegion;
+  readonly difference: Difference;
+}
 
 /**
  * Settles open questions about a tree, one at a time and each for good, by looking at addresses where the text shows
@@ -27,9 +31,10 @@ export class Repair {
   readonly #writable = new Set<TextRegion>();
   /** Aliases whose target was changed. */
   readonly #retargeted = new Set<TextRegion>();
-  #work = 0;
+  readonly #budget: WorkBudget;
 
-  constructor({ tellsContainers }: TextTree, { views, showsDisabled }: Dump) {
+  constructor({ tellsContainers }: TextTree, { views, showsDisabled }: Dump, budget: WorkBudget) {
+    this.#budget = budget;
     this.#showsDisabled = showsDisabled;
     this.#tellsContainers = tellsContainers;
     this.#shown = new Set(views.flatMap(({ ranges }) => ranges.map(labelOf)));
@@ -40,19 +45,24 @@ export class Repair {
     let changed = false;
     for (const { root, difference } of differences) {
       const { first, last, expected } = difference;
-      for (let address = first; address <= last && !this.gaveUp; ) {
-        const spot = new Spot(root, address, expected);
+      for (let address = first; address <= last && !this.#budget.isSpent; ) {
+        const spot = new Spot(root, address, expected, this.#budget);
         if (this.#settle(spot)) changed = true;
-        this.#work += spot.visited;
         address = spot.until;
       }
     }
     return changed;
   }
 
-  /** Whether there was more to find out than is worth the time. */
-  get gaveUp(): boolean {
-    return this.#work >= workLimit;
+  /** Ranges that could be one and are printed apart belong to an unmergeable region, which the newest QEMU has. */
+  keepApart(root: TextRegion, ranges: readonly ViewLine[]): void {
+    for (const [next, range] of ranges.entries()) {
+      const before = ranges[next - 1];
+      if (this.#budget.isSpent) return;
+      if (!before || !continues(before, range)) continue;
+      const { match } = new Spot(root, range.start, range, this.#budget);
+      if (match) match.step.region.unmergeable = true;
+    }
   }
 
   /** Lets the right region answer at one spot. @returns Whether anything was changed. */
@@ -165,6 +175,18 @@ function tryTargets(alias: TextRegion, spot: Spot, isBetter: () => boolean): boo
   alias.target = target;
   spot.look();
   return false;
+}
+
+/** Whether two ranges could be one. */
+function continues(before: ViewLine, range: ViewLine): boolean {
+  return (
+    before.end + 1n === range.start &&
+    before.offset - before.start === range.offset - range.start &&
+    before.name === range.name &&
+    before.priority === range.priority &&
+    before.type === range.type &&
+    before.nonvolatile === range.nonvolatile
+  );
 }
 
 /** Whether nothing of `lower`, a sibling, can be seen under `upper`. */

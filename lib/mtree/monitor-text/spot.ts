@@ -1,6 +1,7 @@
 import { type StackEntry, walkStack } from '../../memory/region-stack.js';
 import type { ViewLine } from './dump.js';
 import type { TextRegion } from './text-region.js';
+import type { WorkBudget } from './work-budget.js';
 
 /** A region at an address, and the way on which it is seen there. */
 export type Entry = StackEntry<TextRegion>;
@@ -11,14 +12,20 @@ export class Spot {
   /** The line that shows who answers; undefined where the text shows a hole. */
   readonly expected: ViewLine | undefined;
   readonly #root: TextRegion;
+  readonly #budget: WorkBudget;
   #entries: readonly Entry[] = [];
   #until = 0n;
-  #visited = 0;
 
-  constructor(root: TextRegion, address: bigint, expected: ViewLine | undefined) {
+  constructor(
+    root: TextRegion,
+    address: bigint,
+    expected: ViewLine | undefined,
+    budget: WorkBudget,
+  ) {
     this.#root = root;
     this.address = address;
     this.expected = expected;
+    this.#budget = budget;
     this.look();
   }
 
@@ -30,7 +37,7 @@ export class Spot {
     for (; !next.done; next = walk.next()) entries.push(next.value);
     this.#entries = entries;
     this.#until = next.value.until;
-    this.#visited += next.value.visited;
+    this.#budget.spend(next.value.visited);
   }
 
   /** What lies here, aliases and containers included, in stacking order. */
@@ -41,11 +48,6 @@ export class Spot {
   /** Up to this address everything is the same. */
   get until(): bigint {
     return this.#until;
-  }
-
-  /** How many regions all looks have visited. */
-  get visited(): number {
-    return this.#visited;
   }
 
   /** The region that the text shows: one that answers, or else one that would if it were no container. */

@@ -1,0 +1,89 @@
+// Random trees through every form: document, JSON, the monitor's text. FLATVIEW_TREES and FLATVIEW_SEED as in
+// test/memory/property-trees.test.ts.
+
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import fc from 'fast-check';
+import { type AddressSpace, FlatviewError } from '../../lib/index.js';
+import { buildTopology } from '../../lib/mtree/build-topology.js';
+import { describeTopology } from '../../lib/mtree/describe-topology.js';
+import { readMonitorText } from '../../lib/mtree/monitor-text/read-monitor-text.js';
+import { readTopologyJson } from '../../lib/mtree/read-topology-json.js';
+import type { TopologyDocument } from '../../lib/mtree/topology-document.js';
+import { flatViewLines } from '../../lib/mtree/write-flat-views.js';
+import { regionTreeLines } from '../../lib/mtree/write-region-tree.js';
+import { writeTopologyJson } from '../../lib/mtree/write-topology-json.js';
+import { randomTree } from '../oracle/edits.js';
+import { Lockstep } from '../oracle/lockstep.js';
+import { betweenRuns, runs } from '../oracle/runs.js';
+import { textOf } from './text-blocks.js';
+
+interface Texts {
+  readonly tree: string;
+  readonly flat: string;
+}
+
+function textsOf(spaces: readonly AddressSpace[]): Texts {
+  const all = { owners: true, disabled: true };
+  return { tree: textOf(regionTreeLines(spaces, all)), flat: textOf(flatViewLines(spaces, all)) };
+}
+
+function rebuilt(document: TopologyDocument): Texts {
+  const { topology, addressSpaces } = buildTopology(document);
+  const texts = textsOf(addressSpaces);
+  topology.close();
+  return texts;
+}
+
+/** Does something with each of many random machines. */
+async function withMachines(
+  parameters: fc.Parameters<[Parameters<Lockstep['run']>[0]]>,
+  use: (spaces: readonly AddressSpace[]) => void,
+): Promise<void> {
+  const property = fc.asyncProperty(randomTree, async (tree) => {
+    const machine = new Lockstep({ each: false, hearNops: false });
+    machine.run(tree);
+    use(machine.topology.addressSpaces);
+    machine.close();
+    await betweenRuns();
+  });
+  await fc.assert(property, parameters);
+}
+
+suite('random trees in every form', () => {
+  test('Exact: described, written and read again, a tree is the same', async (t) => {
+    await withMachines(runs(t, 500, 0.1), (spaces) => {
+      const json = writeTopologyJson(describeTopology(spaces, { flatViews: true }));
+      const document = readTopologyJson(json);
+      assert.deepEqual(rebuilt(document), textsOf(spaces));
+      assert.equal(writeTopologyJson(document), json);
+    });
+  });
+
+  test('read from text, a tree renders to the flat views of the text, or it is said that it does not', async (t) => {
+    const outcomes = { same: 0, said: 0, refused: 0 };
+    await withMachines(runs(t, 500, 0.1), (spaces) => {
+      const theirs = textsOf(spaces);
+      outcomes[readBack(theirs)]++;
+    });
+    t.diagnostic(JSON.stringify(outcomes));
+    assert.ok(outcomes.same > outcomes.said + outcomes.refused);
+  });
+});
+
+function readBack({ tree, flat }: Texts): 'same' | 'said' | 'refused' {
+  try {
+    const { document, notes } = readMonitorText(tree + flat);
+    if (notes.some(({ code }) => code === 'view-mismatch' || code === 'gave-up')) return 'said';
+    assert.deepEqual(rangeLines(rebuilt(document).flat), rangeLines(flat));
+    return 'same';
+  } catch (error) {
+    if (!(error instanceof FlatviewError)) throw error;
+    return 'refused';
+  }
+}
+
+/** The ranges of all views, whatever address spaces share them. */
+function rangeLines(flat: string): string[] {
+  return [...new Set(flat.split('\n').filter((line) => line.startsWith('  ')))].sort();
+}
