@@ -20,7 +20,7 @@ export interface Player {
 }
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const cache = path.join(process.env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache'));
+const cache = process.env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache');
 const qemuFolder = path.join(cache, 'flatview', 'qemu');
 const enginePlayer = path.join(root, 'build-benchmark/benchmarks/native/flatview_player');
 const maxOutputBytes = 1 << 30;
