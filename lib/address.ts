@@ -6,6 +6,9 @@ import { FlatviewError } from './errors.js';
  */
 export type AddressLike = bigint | number;
 
+/** What a message calls a value; a function where it takes work to say, as it is needed only when something is wrong. */
+export type What = string | (() => string);
+
 /** The size of the whole 64-bit address range, and the largest size of a region: 2^64 bytes. */
 export const wholeRange: bigint = 1n << 64n;
 
@@ -17,12 +20,12 @@ export const lastAddress: bigint = wholeRange - 1n;
  *
  * @throws `ERR_ADDRESS_RANGE` unless it is an integer of 0 to 2^64 - 1; `what` names it in the message.
  */
-export function toAddress(value: AddressLike, what: string): bigint {
+export function toAddress(value: AddressLike, what: What): bigint {
   const address = toBigInt(value, what);
   if (address < 0n || address > lastAddress) {
     throw new FlatviewError(
       'ERR_ADDRESS_RANGE',
-      `${what} is ${hex(address)}: outside 0 to ${hex(lastAddress)}`,
+      `${say(what)} is ${hex(address)}: outside 0 to ${hex(lastAddress)}`,
     );
   }
   return address;
@@ -33,12 +36,12 @@ export function toAddress(value: AddressLike, what: string): bigint {
  *
  * @throws `ERR_ADDRESS_RANGE` unless it is an integer of 0 to 2^64; `what` names it in the message.
  */
-export function toSize(value: AddressLike, what: string): bigint {
+export function toSize(value: AddressLike, what: What): bigint {
   const size = toBigInt(value, what);
   if (size < 0n || size > wholeRange) {
     throw new FlatviewError(
       'ERR_ADDRESS_RANGE',
-      `${what} is ${hex(size)}: outside 0 to ${hex(wholeRange)}`,
+      `${say(what)} is ${hex(size)}: outside 0 to ${hex(wholeRange)}`,
     );
   }
   return size;
@@ -49,12 +52,16 @@ export function hex(value: AddressLike): string {
   return value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
 }
 
-function toBigInt(value: AddressLike, what: string): bigint {
+function toBigInt(value: AddressLike, what: What): bigint {
   if (typeof value === 'bigint') return value;
   if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value);
   const shown = typeof value === 'number' ? String(value) : typeof value;
   throw new FlatviewError(
     'ERR_ADDRESS_RANGE',
-    `${what} is ${shown}: not a bigint and not a safe integer`,
+    `${say(what)} is ${shown}: not a bigint and not a safe integer`,
   );
+}
+
+function say(what: What): string {
+  return typeof what === 'string' ? what : what();
 }

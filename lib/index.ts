@@ -53,7 +53,7 @@ export type { RamOptions, RamRegion } from './memory/ram-region.js';
 export { type DirtyLogClient, dirtyLogClients, type RegionKind } from './memory/region-state.js';
 export type { RomDeviceOptions, RomDeviceRegion } from './memory/rom-device-region.js';
 export type { MemoryRegionSection } from './memory/section.js';
-export { MemoryTopology } from './memory/topology.js';
+export { MemoryTopology, type TopologyOptions } from './memory/topology.js';
 export { type BuiltTopology, buildTopology } from './mtree/build-topology.js';
 export { type DescribeOptions, describeTopology } from './mtree/describe-topology.js';
 export { explanationJson } from './mtree/explanation-json.js';

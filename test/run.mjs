@@ -28,6 +28,9 @@ if (files.length === 0) {
 
 const minutes = Number(process.env.FLATVIEW_TEST_MINUTES ?? 10);
 
+// Every commit of every test is also rendered from scratch and compared.
+process.env.FLATVIEW_SELF_CHECK ??= '1';
+
 run({ files, concurrency: os.availableParallelism(), timeout: minutes * 60_000 })
   .on('test:fail', () => {
     process.exitCode = 1;

@@ -112,7 +112,7 @@ void PrintViews(const TraceTree& tree) {
       continue;
     }
     std::printf("space %" PRIu32 "\n", space);
-    for (size_t index = 0; index < view->size(); ++index) PrintRange((*view)[index]);
+    for (const FlatRange range : *view) PrintRange(range);
   }
 }
 

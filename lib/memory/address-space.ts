@@ -71,7 +71,7 @@ export class AddressSpace {
    * @throws `ERR_ADDRESS_RANGE`
    */
   lookup(address: AddressLike): MemoryRegionSection | undefined {
-    const range = this.flatView.lookup(toAddress(address, `address in ${this.label}`));
+    const range = this.flatView.lookup(toAddress(address, () => `address in ${this.label}`));
     return range && new MemoryRegionSection(this, range);
   }
 

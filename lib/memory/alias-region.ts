@@ -1,5 +1,6 @@
 import { type AddressLike, toAddress } from '../address.js';
 import { MemoryRegion, type RegionOptions } from './memory-region.js';
+import { changeState } from './region-state.js';
 import { effects } from './transaction.js';
 
 /** What an alias can be given when it is made. */
@@ -32,8 +33,11 @@ export class AliasRegion extends MemoryRegion {
 
   set offset(value: AddressLike) {
     this.assertUsable();
-    const aliasOffset = toAddress(value, `offset of ${this.label}`);
+    const aliasOffset = toAddress(value, () => `offset of ${this.label}`);
     if (aliasOffset === this.state.aliasOffset) return;
-    this.edit({ ...this.state, aliasOffset }, this.enabled ? effects.memory : effects.row);
+    this.edit(
+      changeState(this.state, { aliasOffset }),
+      this.enabled ? effects.memory : effects.row,
+    );
   }
 }

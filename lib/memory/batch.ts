@@ -24,12 +24,13 @@ const half = {
   parent: recordLayout.parent / 4,
   priority: recordLayout.priority / 4,
   aliasTarget: recordLayout.aliasTarget / 4,
+  /** Of 64 bits, but a number here. */
+  sequence: recordLayout.sequence / 4,
 } as const;
 
 /** Where fields of 64 bits lie in a record, in words. */
 const word = {
   address: recordLayout.address / 8,
-  sequence: recordLayout.sequence / 8,
   size: recordLayout.size / 8,
   aliasOffset: recordLayout.aliasOffset / 8,
 } as const;
@@ -87,7 +88,8 @@ export class Batch {
     const words = this.#words;
     const startWord = start / 2;
     words[startWord + word.address] = state.address;
-    words[startWord + word.sequence] = BigInt(state.sequence);
+    halves[start + half.sequence] = state.sequence;
+    halves[start + half.sequence + 1] = state.sequence / 2 ** 32;
     words[startWord + word.size] = size;
     words[startWord + word.aliasOffset] = state.aliasOffset;
   }

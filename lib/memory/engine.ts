@@ -17,6 +17,8 @@ export interface RowDetails {
   isTouched(region: MemoryRegion): boolean;
 }
 
+const nobody: readonly AddressSpace[] = Object.freeze([]);
+
 /** What the engine answers when it refuses a batch. */
 const refusals = {
   [commitRefusal.endlessAlias]: {
@@ -52,10 +54,13 @@ export class Engine {
   /** Views by the engine's serial number, so that address spaces share them here too. */
   readonly #views = new Map<number, WeakRef<FlatView>>();
 
-  /** @param owner The engine is freed when it is collected. */
-  constructor(owner: object, details: RowDetails) {
+  /**
+   * @param owner The engine is freed when it is collected.
+   * @param selfCheck Whether each commit is also rendered from scratch and compared.
+   */
+  constructor(owner: object, details: RowDetails, selfCheck: boolean) {
     this.#details = details;
-    this.#handle = addon.engineCreate();
+    this.#handle = addon.engineCreate(selfCheck);
     this.#batch = new Batch(this.#handle);
     abandoned.register(owner, this.#handle, this);
   }
@@ -109,7 +114,7 @@ export class Engine {
    *
    * @returns The address spaces that are gone now.
    */
-  publish(): AddressSpace[] {
+  publish(): readonly AddressSpace[] {
     addon.enginePublish(this.#handle);
     return this.#published();
   }
@@ -147,13 +152,18 @@ export class Engine {
     for (const space of this.#pendingSpaces) this.#batch.addressSpace(space);
   }
 
-  #published(): AddressSpace[] {
+  #published(): readonly AddressSpace[] {
     this.#generation++;
     for (const region of this.#pendingRegions) {
       region.rowPending = false;
       if (region.isDestroyed) this.regions.retire(region.id);
     }
     this.#pendingRegions = [];
+    return this.#publishedSpaces();
+  }
+
+  #publishedSpaces(): readonly AddressSpace[] {
+    if (this.#pendingSpaces.size === 0 && this.#removedSpaces.length === 0) return nobody;
     this.#freeSpaceIds.push(...this.#removedSpaces);
     const gone = [...this.#pendingSpaces].filter((space) => space.isDestroyed);
     this.#removedSpaces = gone.map(({ id }) => id);

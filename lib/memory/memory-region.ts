@@ -6,6 +6,7 @@ import type { CoalescedRange } from './coalesced-range.js';
 import { checkIoEventFd, compareIoEventFds, type IoEventFd } from './ioeventfd.js';
 import { findSection } from './region-search.js';
 import {
+  changeState,
   type DirtyLogClient,
   dirtyLogClients,
   dirtyLogShift,
@@ -116,9 +117,9 @@ export class MemoryRegion {
 
   set address(value: AddressLike) {
     this.assertUsable();
-    const address = toAddress(value, `address of ${this.label}`);
+    const address = toAddress(value, () => `address of ${this.label}`);
     if (address === this.state.address) return;
-    this.#place({ ...this.state, address });
+    this.#place(changeState(this.state, { address }));
   }
 
   /**
@@ -133,8 +134,8 @@ export class MemoryRegion {
 
   set size(value: AddressLike) {
     this.assertUsable();
-    const size = toSize(value, `size of ${this.label}`);
-    if (size !== this.state.size) this.edit({ ...this.state, size }, effects.memory);
+    const size = toSize(value, () => `size of ${this.label}`);
+    if (size !== this.state.size) this.edit(changeState(this.state, { size }), effects.memory);
   }
 
   /**
@@ -151,7 +152,7 @@ export class MemoryRegion {
     this.assertUsable();
     const priority = toPriority(value, this.label);
     if (priority === this.state.priority) return;
-    this.#place({ ...this.state, priority });
+    this.#place(changeState(this.state, { priority }));
   }
 
   /** Whether the region, and everything below it, shows at all. */
@@ -242,12 +243,11 @@ export class MemoryRegion {
     child: MemoryRegion,
     options: { readonly priority?: number } = {},
   ): void {
-    const state = {
-      ...child.state,
-      address: toAddress(address, `address of ${child.label} in ${this.label}`),
+    const state = changeState(child.state, {
+      address: toAddress(address, () => `address of ${child.label} in ${this.label}`),
       priority: toPriority(options.priority ?? 0, child.label),
       parent: this,
-    };
+    });
     this.#assertCanHold(child);
     child.#place(state);
   }
@@ -265,7 +265,10 @@ export class MemoryRegion {
       );
     }
     const visible = this.enabled && child.enabled;
-    child.edit({ ...child.state, parent: undefined }, visible ? effects.memory : effects.row);
+    child.edit(
+      changeState(child.state, { parent: undefined }),
+      visible ? effects.memory : effects.row,
+    );
   }
 
   /**
@@ -309,7 +312,10 @@ export class MemoryRegion {
   addIoEventFd(ioeventfd: IoEventFd): void {
     const checked = this.#checked(ioeventfd);
     const ioeventfds = [...this.state.ioeventfds, checked].sort(compareIoEventFds);
-    this.edit({ ...this.state, ioeventfds: Object.freeze(ioeventfds) }, this.#ioeventfdEffect);
+    this.edit(
+      changeState(this.state, { ioeventfds: Object.freeze(ioeventfds) }),
+      this.#ioeventfdEffect,
+    );
   }
 
   /**
@@ -327,7 +333,10 @@ export class MemoryRegion {
       );
     }
     const ioeventfds = this.state.ioeventfds.filter((_, index) => index !== at);
-    this.edit({ ...this.state, ioeventfds: Object.freeze(ioeventfds) }, this.#ioeventfdEffect);
+    this.edit(
+      changeState(this.state, { ioeventfds: Object.freeze(ioeventfds) }),
+      this.#ioeventfdEffect,
+    );
   }
 
   /** The parts of this region whose writes may be gathered. */
@@ -342,18 +351,18 @@ export class MemoryRegion {
    */
   addCoalescedRange(offset: AddressLike, size: AddressLike): void {
     const range = {
-      offset: toAddress(offset, `offset of a coalesced range of ${this.label}`),
-      size: toSize(size, `size of a coalesced range of ${this.label}`),
+      offset: toAddress(offset, () => `offset of a coalesced range of ${this.label}`),
+      size: toSize(size, () => `size of a coalesced range of ${this.label}`),
     };
     const coalescedRanges = Object.freeze([...this.state.coalescedRanges, Object.freeze(range)]);
-    this.edit({ ...this.state, coalescedRanges }, this.#effectIfEnabled);
+    this.edit(changeState(this.state, { coalescedRanges }), this.#effectIfEnabled);
   }
 
   /** Takes back every {@link addCoalescedRange}. */
   clearCoalescedRanges(): void {
     this.assertUsable();
     if (this.state.coalescedRanges.length === 0) return;
-    this.edit({ ...this.state, coalescedRanges: nothing }, this.#effectIfEnabled);
+    this.edit(changeState(this.state, { coalescedRanges: nothing }), this.#effectIfEnabled);
   }
 
   /**
@@ -378,9 +387,13 @@ export class MemoryRegion {
   /** @internal Replaces the state, and keeps what hangs on it in step. Undoing is applying the earlier state. */
   apply(next: RegionState): void {
     const { parent, isDestroyed } = this;
-    if (parent !== undefined) parent.#dropChild(this);
     this.state = next;
-    if (next.parent !== undefined) next.parent.#takeChild(this);
+    if (next.parent !== parent) {
+      if (parent !== undefined) parent.#dropChild(this);
+      if (next.parent !== undefined) next.parent.#takeChild(this);
+    } else if (parent !== undefined) {
+      parent.#stacked = undefined;
+    }
     if (this.aliasTarget === undefined) return;
     this.aliasTarget.#countAlias(Number(isDestroyed) - Number(this.isDestroyed));
     const placed = Number(next.parent !== undefined) - Number(parent !== undefined);
@@ -398,7 +411,7 @@ export class MemoryRegion {
     const { flags } = this.state;
     const next = on ? flags | flag : flags & ~flag;
     this.assertUsable();
-    if (next !== flags) this.edit({ ...this.state, flags: next }, effect);
+    if (next !== flags) this.edit(changeState(this.state, { flags: next }), effect);
   }
 
   /** Puts the region where `state` says, on top of its siblings of equal priority. */
@@ -409,7 +422,7 @@ export class MemoryRegion {
     // stand for the alias as the root of a view.
     const isSeen = parent?.enabled === true || this.#rootOf() !== undefined;
     const changesView = (isSeen && this.enabled) || this.#aliases > 0;
-    this.edit({ ...state, sequence }, changesView ? effects.memory : effects.row);
+    this.edit(changeState(state, { sequence }), changesView ? effects.memory : effects.row);
   }
 
   /** What makes the flat view change only where the region is enabled. */

@@ -2,7 +2,7 @@ import type { Endianness } from './access/mem-tx.js';
 import { checkMemoryRegionOps, type MemoryRegionOps } from './access/memory-region-ops.js';
 import type { RegionOrigin } from './memory-region.js';
 import { type RamOptions, RamRegion } from './ram-region.js';
-import { regionFlag } from './region-state.js';
+import { changeState, regionFlag } from './region-state.js';
 import { effects } from './transaction.js';
 
 /** What a rom device can be given when it is made. */
@@ -22,7 +22,7 @@ export class RomDeviceRegion extends RamRegion {
     checkMemoryRegionOps(ops, this.label);
     this.ops = ops;
     if (options.romd === false) {
-      this.state = { ...this.state, flags: this.state.flags & ~regionFlag.romd };
+      this.state = changeState(this.state, { flags: this.state.flags & ~regionFlag.romd });
     }
   }
 

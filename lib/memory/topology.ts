@@ -5,7 +5,7 @@ import { AddressSpace } from './address-space.js';
 import { type AliasOptions, AliasRegion } from './alias-region.js';
 import { Announcer } from './announcer.js';
 import { DirtyLog } from './dirty-log.js';
-import { Engine } from './engine.js';
+import { Engine, type RowDetails } from './engine.js';
 import type { FlatView } from './flat-view.js';
 import { IoRegion } from './io-region.js';
 import type { IommuOps } from './iommu.js';
@@ -19,6 +19,20 @@ import { type Editable, type Effect, effects, TransactionLog } from './transacti
 
 /** Rows that nobody can see yet are sent along with the next commit, or when there are this many. */
 const maxQueuedRows = 1024;
+
+/** Whether the environment asks for {@link TopologyOptions.selfCheck} everywhere: FLATVIEW_SELF_CHECK=1. */
+const isSelfCheckWanted: boolean = process.env['FLATVIEW_SELF_CHECK'] === '1';
+
+/** What a topology can be given when it is made. */
+export interface TopologyOptions {
+  /**
+   * Whether each commit also renders every flat view from nothing, and compares it with the one that came about by
+   * changing the one before. Where they differ, the commit throws an `Error` that names the first difference, and is
+   * taken back: it is a mistake of this package. Costs as much as there is. Default: whether the environment variable
+   * `FLATVIEW_SELF_CHECK` is `1`.
+   */
+  readonly selfCheck?: boolean;
+}
 
 /**
  * The memory of one virtual machine: regions, the address spaces that show them, and who listens. There is no global
@@ -36,8 +50,9 @@ export class MemoryTopology {
   #nextSequence = 1;
   #closed = false;
 
-  constructor() {
-    this.#engine = new Engine(this, {
+  /** @param options How it works; every option has a default. */
+  constructor(options: TopologyOptions = {}) {
+    const details: RowDetails = {
       dirtyLogMask: ({ dirtyLogMask, isMigratable }) =>
         dirtyLogMask | (this.isDirtyLogOn && isMigratable ? dirtyLogClients.migration : 0),
       isTouched: (region) => {
@@ -45,7 +60,8 @@ export class MemoryTopology {
         const { ioeventfds, coalescedRanges } = region.state;
         return before.ioeventfds !== ioeventfds || before.coalescedRanges !== coalescedRanges;
       },
-    });
+    };
+    this.#engine = new Engine(this, details, options.selfCheck ?? isSelfCheckWanted);
   }
 
   /**

@@ -26,9 +26,36 @@ interface BeforeImage {
 /** Who ends a transaction: the function that runs a body or makes an edit, or whoever called `begin`. */
 export type EndedBy = 'body' | 'caller';
 
+/** As many images are searched one by one: most transactions edit one object, and a Map costs more than that. */
+const maxSearched = 8;
+
+/** The first image of each of some objects. */
+class BeforeImages {
+  readonly inOrder: BeforeImage[] = [];
+  #bySubject: Map<unknown, BeforeImage> | undefined;
+
+  of(subject: unknown): BeforeImage | undefined {
+    if (this.#bySubject !== undefined) return this.#bySubject.get(subject);
+    for (const image of this.inOrder) if (image.subject === subject) return image;
+    return undefined;
+  }
+
+  /** Adds an image, unless there is one of its subject. */
+  add(image: BeforeImage): void {
+    if (this.of(image.subject) !== undefined) return;
+    this.inOrder.push(image);
+    if (this.inOrder.length > maxSearched) this.#bySubject ??= this.#index();
+    this.#bySubject?.set(image.subject, image);
+  }
+
+  #index(): Map<unknown, BeforeImage> {
+    return new Map(this.inOrder.map((image) => [image.subject, image]));
+  }
+}
+
 interface Savepoint {
   readonly endedBy: EndedBy;
-  readonly before: Map<unknown, BeforeImage>;
+  readonly before: BeforeImages;
   /** What was pending when the savepoint was set. */
   readonly pending: Effect;
 }
@@ -57,22 +84,20 @@ export class TransactionLog {
   }
 
   begin(endedBy: EndedBy): void {
-    this.#savepoints.push({ endedBy, before: new Map(), pending: this.#pending });
+    this.#savepoints.push({ endedBy, before: new BeforeImages(), pending: this.#pending });
   }
 
   /** Makes `next` the state of `subject`, within the innermost transaction. */
   edit<State>(subject: Editable<State>, next: State, effect: Effect): void {
     const before = this.#savepoints.at(-1)?.before;
-    if (before !== undefined && !before.has(subject)) {
-      before.set(subject, { subject: subject as Editable<unknown>, state: subject.state });
-    }
+    before?.add({ subject: subject as Editable<unknown>, state: subject.state });
     subject.apply(next);
     this.#pending |= effect;
   }
 
   /** The state of `subject` before the innermost transaction. */
   before<State>(subject: Editable<State>): State {
-    const image = this.#savepoints.at(-1)?.before.get(subject);
+    const image = this.#savepoints.at(-1)?.before.of(subject);
     return image === undefined ? subject.state : (image.state as State);
   }
 
@@ -85,16 +110,14 @@ export class TransactionLog {
       this.#pending = effects.row;
       return;
     }
-    for (const [subject, image] of inner.before) {
-      if (!outer.before.has(subject)) outer.before.set(subject, image);
-    }
+    for (const image of inner.before.inOrder) outer.before.add(image);
   }
 
   /** Closes the innermost transaction and takes its edits back, the last one first. */
   undo(): void {
     const inner = this.#savepoints.pop();
     if (inner === undefined) return;
-    for (const { subject, state } of [...inner.before.values()].reverse()) subject.apply(state);
+    for (const { subject, state } of inner.before.inOrder.reverse()) subject.apply(state);
     this.#pending = inner.pending;
   }
 }

@@ -168,8 +168,12 @@ export interface EngineAddon {
    */
   useExchange(buffer: ArrayBuffer): void;
 
-  /** Makes an engine without regions and address spaces. */
-  engineCreate(): EngineHandle;
+  /**
+   * Makes an engine without regions and address spaces.
+   *
+   * @param selfCheck Whether it renders all views from scratch at each commit, too, and compares.
+   */
+  engineCreate(selfCheck: boolean): EngineHandle;
 
   /** Frees the engine. Views that were acquired stay. */
   engineDestroy(engine: EngineHandle): void;
@@ -185,6 +189,7 @@ export interface EngineAddon {
    * @returns The length of the change stream in words of 64 bits ({@link changeKind}), as much of which as fits is in
    * the exchange buffer. Below 0 when refused ({@link commitRefusal}): nothing has changed, and the first word of the
    * exchange buffer is the subject.
+   * @throws Where the self-check finds a mistake of the engine's; nothing has changed.
    */
   engineCommit(engine: EngineHandle, recordCount: number, publish: boolean): number;
 

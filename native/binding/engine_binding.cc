@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include "binding/functions.h"
@@ -68,7 +69,10 @@ napi_value EngineBinding::UseExchange(Arguments& arguments) {
 }
 
 napi_value EngineBinding::Create(Arguments& arguments) {
-  const uint32_t handle = engines_.Add({.engine = std::make_unique<engine::Engine>()});
+  const bool self_check = arguments.Bool(0);
+  if (arguments.failed()) return nullptr;
+  const engine::Engine::Options options = {.budget = {}, .self_check = self_check};
+  const uint32_t handle = engines_.Add({.engine = std::make_unique<engine::Engine>(options)});
   if (handle == 0) arguments.FailState("too many engines");
   return handle == 0 ? nullptr : Unsigned(arguments, handle);
 }
@@ -113,6 +117,11 @@ napi_value EngineBinding::Commit(Arguments& arguments) {
   if (arguments.failed()) return nullptr;
 
   const engine::Status status = entry->engine->Commit(batch.first(count * engine::kRecordBytes));
+  if (status.refusal == engine::Refusal::kSelfCheck) {
+    const std::string message = "self-check: " + entry->engine->self_check_message();
+    arguments.FailState(message.c_str());
+    return nullptr;
+  }
   if (!status.ok()) {
     const uint64_t subject = status.subject;
     CopyChanges({&subject, 1});
@@ -201,12 +210,11 @@ napi_value EngineBinding::ViewRanges(Arguments& arguments) {
   const uint64_t from = arguments.Uint64(1);
   const uint32_t max_count = arguments.Uint32(2);
   if (arguments.failed()) return nullptr;
-  const size_t first = (*view)->From(from);
   const size_t room = std::min<size_t>(max_count, exchange_.size() / sizeof(engine::FlatRange));
-  const size_t count = std::min(room, (*view)->size() - first);
-  for (size_t i = 0; i < count; ++i) {
-    const engine::FlatRange range = (**view)[first + i];
-    std::memcpy(exchange_.data() + i * sizeof(range), &range, sizeof(range));
+  size_t count = 0;
+  for (auto ranges = (*view)->From(from); count < room && !ranges.at_end(); ++ranges, ++count) {
+    const engine::FlatRange range = *ranges;
+    std::memcpy(exchange_.data() + count * sizeof(range), &range, sizeof(range));
   }
   return Unsigned(arguments, count);
 }

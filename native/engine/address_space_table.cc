@@ -1,7 +1,6 @@
 #include "engine/address_space_table.h"
 
 #include <ranges>
-#include <utility>
 
 namespace flatview::engine {
 
@@ -10,45 +9,78 @@ const AddressSpace* AddressSpaceTable::Find(AddressSpaceId id) const {
   return found == spaces_.end() ? nullptr : &found->second;
 }
 
-void AddressSpaceTable::Log(AddressSpaceId id) {
-  const AddressSpace* const space = Find(id);
-  log_.push_back({id, space != nullptr, space != nullptr ? *space : AddressSpace{}});
-}
-
 void AddressSpaceTable::Put(const PutAddressSpace& record) {
-  Log(record.id);
-  AddressSpace& space = spaces_[record.id];
+  const AddressSpace* const known = Find(record.id);
+  AddressSpace space = known != nullptr ? *known : AddressSpace{};
+  log_.push_back({record.id, known != nullptr, space});
   space.root = record.root;
   space.watched = record.watched;
   space.wants_unchanged = record.wants_unchanged;
   space.removed = false;
-  if (space.view == nullptr) space.view = empty_;
+  Write(record.id, space);
 }
 
 void AddressSpaceTable::Remove(AddressSpaceId id) {
-  const auto found = spaces_.find(id);
-  if (found == spaces_.end()) return;
-  Log(id);
-  found->second.root = kNoRegion;
-  found->second.removed = true;
+  const AddressSpace* const known = Find(id);
+  if (known == nullptr) return;
+  AddressSpace space = *known;
+  log_.push_back({id, true, space});
+  space.root = kNoRegion;
+  space.removed = true;
+  Write(id, space);
 }
 
-void AddressSpaceTable::Keep() {
-  for (auto& [id, space] : spaces_) space.view = std::move(space.next);
-  std::erase_if(spaces_, [](const auto& entry) { return entry.second.removed; });
-  log_.clear();
+void AddressSpaceTable::SetNextViewRoot(AddressSpaceId id, RegionId view_root) {
+  const AddressSpace* const known = Find(id);
+  if (known == nullptr) return;
+  AddressSpace space = *known;
+  space.next_view_root = view_root;
+  Write(id, space);
+}
+
+void AddressSpaceTable::Write(AddressSpaceId id, const AddressSpace& space) {
+  const auto [found, is_new] = spaces_.try_emplace(id);
+  if (!is_new) RemoveFromIndexes(id, found->second);
+  found->second = space;
+  AddToIndexes(id, space);
+}
+
+void AddressSpaceTable::AddToIndexes(AddressSpaceId id, const AddressSpace& space) {
+  if (space.root != kNoRegion) by_root_.insert({space.root, id});
+  if (space.watched) watched_by_view_.insert({space.next_view_root, id});
+  if (space.wants_unchanged) wanting_unchanged_.insert(id);
+}
+
+void AddressSpaceTable::RemoveFromIndexes(AddressSpaceId id, const AddressSpace& space) {
+  by_root_.erase({space.root, id});
+  watched_by_view_.erase({space.next_view_root, id});
+  wanting_unchanged_.erase(id);
 }
 
 void AddressSpaceTable::Undo() {
   for (const Change& change : std::views::reverse(log_)) {
     if (change.existed) {
-      spaces_[change.id] = change.before;
+      Write(change.id, change.before);
     } else {
+      RemoveFromIndexes(change.id, spaces_[change.id]);
       spaces_.erase(change.id);
     }
   }
-  for (auto& [id, space] : spaces_) space.next.reset();
+}
+
+void AddressSpaceTable::Keep() {
+  for (const Change& change : log_) {
+    const auto found = spaces_.find(change.id);
+    if (found == spaces_.end() || !found->second.removed) continue;
+    RemoveFromIndexes(change.id, found->second);
+    spaces_.erase(found);
+  }
   log_.clear();
+}
+
+void AddressSpaceTable::KeepViewRoot(AddressSpaceId id) {
+  const auto found = spaces_.find(id);
+  if (found != spaces_.end()) found->second.view_root = found->second.next_view_root;
 }
 
 }  // namespace flatview::engine

@@ -36,24 +36,26 @@ void ChangeStream::AppendHeader(std::span<const AddressSpaceId> spaces) {
   }
 }
 
-void ChangeStream::AddGroup(std::span<const AddressSpaceId> spaces, const FlatView& before,
-                            const FlatView& after, const RegionTable& regions, bool all_kept) {
-  const bool keeps_possible = all_kept || regions.AnyTouched();
-  if (&before == &after && !keeps_possible) return;
+void ChangeStream::AddGroup(std::span<const AddressSpaceId> spaces, const Comparison& comparison,
+                            const RegionTable& regions) {
   const size_t header = words_.size();
   AppendHeader(spaces);
   const size_t entries = words_.size();
 
   adds_and_keeps_.clear();
-  DiffFlatViews(
-      before, after, [this](const FlatRange& range) { AppendEntry(range, kDelete, 0, words_); },
-      [this](const FlatRange& range) { AppendEntry(range, kAdd, 0, adds_and_keeps_); },
-      [&](const FlatRange& old_range, const FlatRange& range) {
-        const uint32_t old_mask = DirtyLogMask(old_range);
-        if (all_kept || old_mask != DirtyLogMask(range) || regions.IsTouched(range.region)) {
-          AppendEntry(range, kKeep, old_mask, adds_and_keeps_);
-        }
-      });
+  const auto on_delete = [this](const FlatRange& range) { AppendEntry(range, kDelete, 0, words_); };
+  const auto on_add = [this](const FlatRange& range) {
+    AppendEntry(range, kAdd, 0, adds_and_keeps_);
+  };
+  const auto on_keep = [&](const FlatRange& old_range, const FlatRange& range) {
+    const uint32_t old_mask = DirtyLogMask(old_range);
+    if (comparison.all_kept || old_mask != DirtyLogMask(range) || regions.IsTouched(range.region)) {
+      AppendEntry(range, kKeep, old_mask, adds_and_keeps_);
+    }
+  };
+  for (const AddressRange& window : comparison.windows) {
+    DiffFlatViews(comparison.before, comparison.after, window, on_delete, on_add, on_keep);
+  }
   words_.insert(words_.end(), adds_and_keeps_.begin(), adds_and_keeps_.end());
 
   const size_t count = (words_.size() - entries) / kEntryWords;

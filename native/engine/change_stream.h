@@ -17,13 +17,23 @@ namespace flatview::engine {
 // Thread safety: none.
 class ChangeStream {
  public:
+  // What becomes of some address spaces' view.
+  struct Comparison {
+    const FlatView& before;
+    const FlatView& after;
+    // Where there can be something to report, ascending; no range of either view crosses an edge.
+    std::span<const AddressRange> windows;
+    // Report all ranges in both views as kept, and not only those whose dirty log mask changed or
+    // whose region was touched.
+    bool all_kept;
+  };
+
   std::span<const uint64_t> words() const { return words_; }
   void Clear() { words_.clear(); }
 
-  // Appends a group, unless there is nothing to report. A range in both views is reported as kept
-  // if `all_kept`, if its dirty log mask changed, or if `regions` has its region as touched.
-  void AddGroup(std::span<const AddressSpaceId> spaces, const FlatView& before,
-                const FlatView& after, const RegionTable& regions, bool all_kept);
+  // Appends a group, unless there is nothing to report.
+  void AddGroup(std::span<const AddressSpaceId> spaces, const Comparison& comparison,
+                const RegionTable& regions);
 
  private:
   void AppendHeader(std::span<const AddressSpaceId> spaces);

@@ -1,11 +1,9 @@
 #include "engine/engine.h"
 
-#include <cassert>
-#include <map>
-#include <tuple>
-#include <utility>
+#include <optional>
+#include <variant>
 
-#include "engine/view_root.h"
+#include "engine/self_check.h"
 
 namespace flatview::engine {
 namespace {
@@ -26,32 +24,20 @@ bool SetsRoot(const std::optional<Record>& record, AddressSpaceId space, RegionI
   return (put != nullptr && put->id == space) || (remove != nullptr && remove->id == root);
 }
 
-// Address spaces that change in the same way: their listeners hear the same.
-struct Group {
-  const AddressSpace* space;
-  std::vector<AddressSpaceId> ids;
-};
-
-std::vector<Group> GroupWatched(const AddressSpaceTable::Map& spaces) {
-  std::vector<Group> groups;
-  std::map<std::tuple<const FlatView*, const FlatView*, bool>, size_t> index;
-  for (const auto& [id, space] : spaces) {
-    if (!space.watched) continue;
-    const auto key = std::tuple(space.view.get(), space.next.get(), space.wants_unchanged);
-    const auto [found, is_new] = index.try_emplace(key, groups.size());
-    if (is_new) groups.push_back({.space = &space, .ids = {}});
-    groups[found->second].ids.push_back(id);
-  }
-  return groups;
+// The address space's root doesn't exist: the record at fault is the last that gave the address
+// space this root, or removed the region.
+Status NoSuchRoot(std::span<const std::byte> records, AddressSpaceId space, RegionId root) {
+  uint32_t index = RecordCount(records);
+  while (index > 0 && !SetsRoot(DecodeAt(records, index - 1), space, root)) --index;
+  return {Refusal::kMalformed, index > 0 ? index - 1 : 0};
 }
 
 }  // namespace
 
 Status Engine::Commit(std::span<const std::byte> records) {
-  assert(!pending_);
-  const Status status = Prepare(records);
+  const Status status = SelfCheck(Prepare(records));
   if (status.ok()) {
-    FindChanges();
+    report_.Write(view_roots_.moves(), changes_);
     pending_ = true;
   } else {
     changes_.Clear();
@@ -64,7 +50,8 @@ Status Engine::Prepare(std::span<const std::byte> records) {
   if (const Status status = ApplyRecords(records); !status.ok()) return status;
   if (const Status status = regions_.CheckLinks(); !status.ok()) return status;
   if (const Status status = CheckRoots(records); !status.ok()) return status;
-  return RenderViews();
+  FollowTree();
+  return UpdateViews();
 }
 
 Status Engine::ApplyRecords(std::span<const std::byte> records) {
@@ -87,80 +74,71 @@ bool Engine::Apply(const Record& record, uint32_t index) {
   return true;
 }
 
-// Every address space's root exists. The record at fault is the last that gave the address space
-// this root, or removed the region.
+// Every address space's root exists.
 Status Engine::CheckRoots(std::span<const std::byte> records) const {
-  for (const auto& [id, space] : spaces_.spaces()) {
+  for (const AddressSpaceTable::Change& change : spaces_.changes()) {
+    const AddressSpace& space = *spaces_.Find(change.id);
     if (space.root == kNoRegion || regions_.Find(space.root) != nullptr) continue;
-    for (uint32_t index = RecordCount(records); index-- > 0;) {
-      if (SetsRoot(DecodeAt(records, index), id, space.root)) return {Refusal::kMalformed, index};
-    }
+    return NoSuchRoot(records, change.id, space.root);
+  }
+  for (const RegionTable::Change& change : regions_.changes()) {
+    if (regions_.Find(change.id) != nullptr) continue;
+    const auto user = spaces_.by_root().lower_bound({change.id, 0});
+    if (user == spaces_.by_root().end() || user->first != change.id) continue;
+    return NoSuchRoot(records, user->second, change.id);
   }
   return {};
 }
 
-Status Engine::RenderViews() {
-  next_views_.clear();
-  RenderBudget budget = budget_;
-  for (auto& [id, space] : spaces_.spaces()) {
-    const RegionId root = ResolveViewRoot(regions_, space.root);
-    std::shared_ptr<const FlatView>& view = next_views_[root];
-    if (view == nullptr) {
-      if (const Status status = RenderView(root, budget, view); !status.ok()) return status;
-    }
-    space.next = view;
+// Brings all that follows from the rows and the address spaces in step with what changed.
+void Engine::FollowTree() {
+  for (const RegionTable::Change& change : regions_.changes()) children_.Sync(change.id);
+  view_roots_.Update(regions_.changes(), spaces_.changes());
+  for (const ViewRootIndex::Move& move : view_roots_.moves()) {
+    spaces_.SetNextViewRoot(move.space, move.to);
   }
-  return {};
+  views_.Follow(view_roots_.moves());
+  liveness_.Update(regions_.changes(), views_.new_roots(), views_.old_roots());
 }
 
-// A view whose ranges don't change stays the same object.
-Status Engine::RenderView(RegionId root, RenderBudget& budget,
-                          std::shared_ptr<const FlatView>& view) {
-  if (root == kNoRegion) {
-    view = empty_view_;
-    return {};
-  }
-  rendered_.clear();
-  const Status status = renderer_.Render(root, kAllAddresses, budget, rendered_);
-  if (!status.ok()) return status;
-  const auto present = views_.find(root);
-  const bool same = present != views_.end() && present->second->Consists(rendered_);
-  view = same ? present->second : std::make_shared<const FlatView>(root, ++last_serial_, rendered_);
-  return status;
+Status Engine::UpdateViews() {
+  RenderBudget budget = options_.budget;
+  return views_.Update(propagation_.Run(regions_.changes()), budget, view_update_);
 }
 
-void Engine::FindChanges() {
-  changes_.Clear();
-  for (const Group& group : GroupWatched(spaces_.spaces())) {
-    changes_.AddGroup(group.ids, *group.space->view, *group.space->next, regions_,
-                      group.space->wants_unchanged);
-  }
+// What becomes of a commit of which `status` is the engine's own judgement.
+Status Engine::SelfCheck(const Status& status) {
+  if (!options_.self_check || status.refusal == Refusal::kMalformed) return status;
+  const auto failure = CheckViews(regions_, spaces_, views_, status, options_.budget);
+  if (!failure) return status;
+  self_check_message_ = failure->message;
+  return {Refusal::kSelfCheck, failure->view_root};
 }
 
 void Engine::Publish() {
-  assert(pending_);
+  for (const ViewRootIndex::Move& move : view_roots_.moves()) spaces_.KeepViewRoot(move.space);
   regions_.Keep();
   spaces_.Keep();
-  std::swap(views_, next_views_);
-  next_views_.clear();
+  views_.Keep();
   pending_ = false;
 }
 
-void Engine::Rollback() {
-  assert(pending_);
-  Undo();
-}
+void Engine::Rollback() { Undo(); }
 
+// Rows and address spaces are put back, and the rest follows them.
 void Engine::Undo() {
   regions_.Undo();
   spaces_.Undo();
-  next_views_.clear();
+  FollowTree();
+  views_.Undo();
+  regions_.Keep();
+  spaces_.Keep();
   pending_ = false;
 }
 
-std::shared_ptr<const FlatView> Engine::View(AddressSpaceId space) const {
+FlatViewPtr Engine::View(AddressSpaceId space) const {
   const AddressSpace* const found = spaces_.Find(space);
-  return found != nullptr ? found->view : nullptr;
+  return found != nullptr ? views_.Present(found->view_root) : nullptr;
 }
 
 }  // namespace flatview::engine

@@ -2,37 +2,48 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
-#include <unordered_map>
-#include <vector>
+#include <string>
 
 #include "engine/address_space_table.h"
 #include "engine/batch.h"
+#include "engine/change_report.h"
 #include "engine/change_stream.h"
-#include "engine/flat_view.h"
+#include "engine/child_index.h"
+#include "engine/liveness.h"
+#include "engine/propagation.h"
 #include "engine/region_table.h"
 #include "engine/render.h"
 #include "engine/status.h"
+#include "engine/view_root_index.h"
+#include "engine/view_table.h"
+#include "engine/view_update.h"
 
 namespace flatview::engine {
 
 // The engine of one memory topology: the region tree, and the flat views that its address spaces
-// show. A commit changes them all or not at all:
+// show. A commit changes them all or not at all, and costs what it changes, however large the rest:
 //
-//   1. the batch changes RegionTable and AddressSpaceTable, which log it;
-//   2. each address space resolves to a view root, and address spaces with the same one share a
-//   view;
-//   3. the Renderer makes each view anew; where its ranges are what they were, the old one stays;
-//   4. the ChangeStream says what differs between old and new views;
-//   5. Publish forgets the logs, or Rollback plays them backwards.
+//   RegionTable, AddressSpaceTable        what TypeScript says, record by record
+//   ChildIndex, ViewRootIndex, Liveness   what follows from it, kept in step
+//   Propagation                           the windows of the views where something may change
+//   WindowRenderer, ViewUpdate            what shows there now, spliced into the views
+//   ChangeReport, ChangeStream            what that changes, for who watches
 //
 // Thread safety: one thread at a time. A FlatView that View() gave away may be read by any thread,
 // and outlives the engine.
 class Engine {
  public:
-  // `budget` is what each commit may cost.
-  explicit Engine(const RenderBudget& budget = {}) : budget_(budget) {}
+  struct Options {
+    // What each commit may cost.
+    RenderBudget budget;
+    // Render all views from scratch at each commit, too, and compare. Refuses with
+    // Refusal::kSelfCheck where they differ.
+    bool self_check = false;
+  };
+
+  Engine() = default;
+  explicit Engine(const Options& options) : options_(options) {}
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
@@ -52,33 +63,37 @@ class Engine {
   // The last commit's changes, until the next commit.
   std::span<const uint64_t> changes() const { return changes_.words(); }
 
+  // What the self-check found last, as an English sentence.
+  const std::string& self_check_message() const { return self_check_message_; }
+
   // What an address space shows, or null if there is no such address space.
-  std::shared_ptr<const FlatView> View(AddressSpaceId space) const;
+  FlatViewPtr View(AddressSpaceId space) const;
 
  private:
-  using ViewsByRoot = std::unordered_map<RegionId, std::shared_ptr<const FlatView>>;
-
   Status Prepare(std::span<const std::byte> records);
   Status ApplyRecords(std::span<const std::byte> records);
   bool Apply(const Record& record, uint32_t index);
   Status CheckRoots(std::span<const std::byte> records) const;
-  Status RenderViews();
-  Status RenderView(RegionId root, RenderBudget& budget, std::shared_ptr<const FlatView>& view);
-  void FindChanges();
+  void FollowTree();
+  Status UpdateViews();
+  Status SelfCheck(const Status& status);
   void Undo();
 
-  std::shared_ptr<const FlatView> empty_view_ = std::make_shared<const FlatView>();
+  const Options options_;
   RegionTable regions_;
-  AddressSpaceTable spaces_{empty_view_};
-  // The view of each view root: the present ones, and the pending commit's.
-  ViewsByRoot views_;
-  ViewsByRoot next_views_;
-  uint64_t last_serial_ = 0;
-  bool pending_ = false;
+  AddressSpaceTable spaces_;
+  ChildIndex children_{regions_};
+  ViewRootIndex view_roots_{regions_, children_, spaces_};
+  Liveness liveness_{regions_, children_};
+  Propagation propagation_{regions_, children_, liveness_};
+  IndexedSubregions subregions_{children_};
+  WindowRenderer renderer_{regions_, subregions_};
+  ViewUpdate view_update_{renderer_};
+  ViewTable views_;
+  ChangeReport report_{regions_, spaces_, views_};
   ChangeStream changes_;
-  const RenderBudget budget_;
-  Renderer renderer_{regions_};
-  std::vector<FlatRange> rendered_;
+  bool pending_ = false;
+  std::string self_check_message_;
 };
 
 }  // namespace flatview::engine

@@ -2,11 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
-#include <span>
-#include <vector>
+#include <utility>
 
 #include "engine/flat_range.h"
+#include "engine/flat_tree.h"
 
 namespace flatview::engine {
 
@@ -20,8 +21,9 @@ class FlatView {
  public:
   // The empty view.
   FlatView() = default;
-  // REQUIRES: `ranges` keep the invariants. `serial` is not 0.
-  FlatView(RegionId root, uint64_t serial, std::span<const FlatRange> ranges);
+  // REQUIRES: the ranges of `tree` keep the invariants. `serial` is not 0.
+  FlatView(RegionId root, uint64_t serial, FlatTree tree)
+      : root_(root), serial_(serial), tree_(std::move(tree)) {}
 
   // The region that was rendered, and which every address space that shares the view resolves to;
   // kNoRegion for the empty view.
@@ -29,31 +31,23 @@ class FlatView {
   // Tells apart the views of one engine; 0 for the empty view.
   uint64_t serial() const { return serial_; }
 
-  size_t size() const { return firsts_.size(); }
-  FlatRange operator[](size_t index) const;
-
-  // The index of the first range that ends at `address` or beyond; size() if there is none.
-  size_t From(uint64_t address) const;
+  size_t size() const { return tree_.size(); }
+  const FlatTree& tree() const { return tree_; }
 
   // The range that holds `address`.
-  std::optional<FlatRange> Lookup(uint64_t address) const;
+  std::optional<FlatRange> Lookup(uint64_t address) const { return tree_.Lookup(address); }
 
-  // Whether these are exactly the view's ranges.
-  bool Consists(std::span<const FlatRange> ranges) const;
+  // From the first range that ends at `address` or beyond.
+  FlatTree::Cursor From(uint64_t address) const { return tree_.From(address); }
+
+  // All ranges, for `for (const FlatRange range : view)`.
+  FlatTree::Cursor begin() const { return tree_.From(0); }
+  static std::default_sentinel_t end() { return {}; }
 
  private:
-  struct Rest {
-    uint64_t last;
-    uint64_t offset;
-    RegionId region;
-    uint32_t attributes;
-  };
-
   RegionId root_ = kNoRegion;
   uint64_t serial_ = 0;
-  // The keys of a search lie apart, so that it touches as few cache lines as it can.
-  std::vector<uint64_t> firsts_;
-  std::vector<Rest> rests_;
+  FlatTree tree_;
 };
 
 }  // namespace flatview::engine

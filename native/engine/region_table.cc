@@ -4,25 +4,24 @@
 
 namespace flatview::engine {
 
-// The node of the id, whether or not its region exists.
-const RegionNode* RegionTable::FindNode(RegionId id) const {
+const RegionTable::Row* RegionTable::FindRow(RegionId id) const {
   const size_t page = id >> kPageBits;
   if (page >= pages_.size() || pages_[page] == nullptr) return nullptr;
-  return &pages_[page]->nodes[id & kPageMask];
+  return &pages_[page]->rows[id & kPageMask];
 }
 
-const RegionNode* RegionTable::Find(RegionId id) const {
-  const RegionNode* const node = FindNode(id);
-  return node != nullptr && node->exists ? node : nullptr;
+const Region* RegionTable::Find(RegionId id) const {
+  const Row* const row = FindRow(id);
+  return row != nullptr && row->exists ? &row->region : nullptr;
 }
 
 bool RegionTable::IsTouched(RegionId id) const {
-  const RegionNode* const node = FindNode(id);
-  return node != nullptr && node->touched;
+  const Row* const row = FindRow(id);
+  return row != nullptr && row->touched;
 }
 
-// Null if the id is out of range.
-RegionNode* RegionTable::Make(RegionId id) {
+// The row, whether or not its region exists: others may already be linked to it.
+RegionTable::Row* RegionTable::Make(RegionId id) {
   if (id >= kMaxRegions) return nullptr;
   const size_t page = id >> kPageBits;
   if (page >= pages_.size()) pages_.resize(page + 1);
@@ -30,86 +29,62 @@ RegionNode* RegionTable::Make(RegionId id) {
     pages_[page] = std::make_unique<Page>();
     new_pages_.push_back(page);
   }
-  RegionNode& node = At(id);
-  node.id = id;
-  return &node;
+  return &pages_[page]->rows[id & kPageMask];
 }
 
 bool RegionTable::Put(RegionId id, const Region& region, bool touched, uint32_t record) {
-  RegionNode* const node = Make(id);
+  Row* const row = Make(id);
   const bool parent_fits = region.parent == kNoRegion || Make(region.parent) != nullptr;
   const bool target_fits = region.target == kNoRegion || Make(region.target) != nullptr;
-  if (node == nullptr || !parent_fits || !target_fits || node->removed) return false;
-  Log(*node, record);
-  if (touched && !node->touched) {
-    node->touched = true;
-    ++touched_;
-  }
-  Write(*node, true, region);
+  if (row == nullptr || !parent_fits || !target_fits || row->removed) return false;
+  Log(id, *row, record);
+  row->touched = row->touched || touched;
+  Write(id, *row, true, region);
   return true;
 }
 
 bool RegionTable::Remove(RegionId id, uint32_t record) {
   if (id >= kMaxRegions) return false;
   if (Find(id) == nullptr) return true;
-  RegionNode& node = At(id);
-  Log(node, record);
-  Write(node, false, Region{});
-  node.removed = true;
+  Row& row = At(id);
+  Log(id, row, record);
+  Write(id, row, false, Region{});
+  row.removed = true;
   return true;
 }
 
-void RegionTable::Log(const RegionNode& node, uint32_t record) {
-  log_.push_back({node.id, record, node.exists, node.region});
+void RegionTable::Log(RegionId id, const Row& row, uint32_t record) {
+  log_.push_back({.id = id, .record = record, .existed = row.exists, .before = row.region});
 }
 
-void RegionTable::Write(RegionNode& node, bool exists, const Region& region) {
-  if (node.exists) Unlink(node);
-  pages_[node.id >> kPageBits]->count +=
-      static_cast<uint32_t>(exists) - static_cast<uint32_t>(node.exists);
-  node.exists = exists;
-  node.region = region;
-  if (node.exists) Link(node);
+void RegionTable::Write(RegionId id, Row& row, bool exists, const Region& region) {
+  if (row.exists) CountUser(row.region, -1u);
+  pages_[id >> kPageBits]->count +=
+      static_cast<uint32_t>(exists) - static_cast<uint32_t>(row.exists);
+  row.exists = exists;
+  row.region = region;
+  if (row.exists) CountUser(row.region, 1);
 }
 
-void RegionTable::Link(RegionNode& node) {
-  if (node.region.parent != kNoRegion) {
-    RegionNode& parent = At(node.region.parent);
-    ++parent.subregion_count;
-    if (node.region.Has(region_flag::kEnabled)) parent.subregions.Insert(node);
-  }
-  if (node.region.target != kNoRegion) {
-    RegionNode& target = At(node.region.target);
-    node.previous_alias = nullptr;
-    node.next_alias = target.first_alias;
-    if (target.first_alias != nullptr) target.first_alias->previous_alias = &node;
-    target.first_alias = &node;
-  }
+// Counts a region as one more, or one fewer, user of its parent and its target.
+void RegionTable::CountUser(const Region& region, uint32_t change) {
+  if (region.parent != kNoRegion) At(region.parent).users += change;
+  if (region.target != kNoRegion) At(region.target).users += change;
 }
 
-void RegionTable::Unlink(RegionNode& node) {
-  if (node.region.parent != kNoRegion) {
-    RegionNode& parent = At(node.region.parent);
-    --parent.subregion_count;
-    if (node.region.Has(region_flag::kEnabled)) parent.subregions.Erase(node);
-  }
-  if (node.region.target != kNoRegion) {
-    RegionNode* const next = node.next_alias;
-    RegionNode* const previous = node.previous_alias;
-    (previous != nullptr ? previous->next_alias : At(node.region.target).first_alias) = next;
-    if (next != nullptr) next->previous_alias = previous;
-  }
-}
-
-bool RegionTable::LinksHold(const RegionNode& node) const {
-  if (!node.exists) return node.subregion_count == 0 && node.first_alias == nullptr;
-  const Region& region = node.region;
-  return LinkHolds(region.parent) && LinkHolds(region.target) && region.target != node.id;
+bool RegionTable::LinksHold(RegionId id) const {
+  const Row& row = At(id);
+  if (!row.exists) return row.users == 0;
+  const Region& region = row.region;
+  const bool parent_holds = region.parent == kNoRegion || Find(region.parent) != nullptr;
+  const bool target_holds =
+      region.target == kNoRegion || (region.target != id && Find(region.target) != nullptr);
+  return parent_holds && target_holds;
 }
 
 Status RegionTable::CheckLinks() {
   for (const Change& change : log_) {
-    if (!LinksHold(At(change.id))) return {Refusal::kMalformed, change.record};
+    if (!LinksHold(change.id)) return {Refusal::kMalformed, change.record};
   }
   if (const Change* const change = FindCycle()) return {Refusal::kMalformed, change->record};
   return {};
@@ -120,41 +95,41 @@ Status RegionTable::CheckLinks() {
 const RegionTable::Change* RegionTable::FindCycle() {
   const Change* found = nullptr;
   const auto moved = [this](const Change& change) {
-    const RegionNode& node = At(change.id);
+    const Row& row = At(change.id);
     const RegionId before = change.existed ? change.before.parent : kNoRegion;
-    return node.exists && node.region.parent != before;
+    return row.exists && row.region.parent != before;
   };
   for (uint32_t i = 0; i < log_.size() && found == nullptr; ++i) {
     if (moved(log_[i]) && !WalkUp(log_[i].id, i + 1)) found = &log_[i];
   }
   for (const Change& change : log_) {
-    for (RegionId id = change.id; id != kNoRegion && At(id).walk != 0; id = At(id).region.parent) {
-      At(id).walk = 0;
+    for (RegionId id = change.id; id != kNoRegion && At(id).mark != 0; id = At(id).region.parent) {
+      At(id).mark = 0;
     }
   }
   return found;
 }
 
 // Returns false if the way up from `id` comes back on itself.
-bool RegionTable::WalkUp(RegionId id, uint32_t walk) {
+bool RegionTable::WalkUp(RegionId id, uint32_t mark) {
   for (; id != kNoRegion; id = At(id).region.parent) {
-    RegionNode& node = At(id);
-    if (node.walk != 0) return node.walk != walk;
-    node.walk = walk;
+    Row& row = At(id);
+    if (row.mark != 0) return row.mark != mark;
+    row.mark = mark;
   }
   return true;
 }
 
-void RegionTable::Keep() { ForgetBatch(); }
-
 void RegionTable::Undo() {
-  for (const Change& change : std::views::reverse(log_)) {
-    Write(At(change.id), change.existed, change.before);
+  for (Change& change : std::views::reverse(log_)) {
+    Row& row = At(change.id);
+    const Change undone = {change.id, change.record, row.exists, row.region};
+    Write(change.id, row, change.existed, change.before);
+    change = undone;
   }
-  ForgetBatch();
 }
 
-void RegionTable::ForgetBatch() {
+void RegionTable::Keep() {
   for (const Change& change : log_) {
     At(change.id).removed = false;
     At(change.id).touched = false;
@@ -164,7 +139,6 @@ void RegionTable::ForgetBatch() {
   for (const size_t page : new_pages_) FreeIfEmpty(page);
   log_.clear();
   new_pages_.clear();
-  touched_ = 0;
 }
 
 void RegionTable::FreeIfEmpty(size_t page) {

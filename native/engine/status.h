@@ -15,6 +15,8 @@ enum class Refusal : int32_t {
   kTooMuchWork = -3,
   // A record is no record, or would break the table. Subject: the index of the record.
   kMalformed = -4,
+  // The self-check found a mistake of the engine's own. Subject: the root of the view.
+  kSelfCheck = -5,
 };
 
 // Success, or a refusal and what it is about: nothing was changed.

@@ -23,7 +23,7 @@ import { RecordBatch } from './record-batch.js';
 
 /** An address space (id 7) with 64 bytes of region 1 at 0x1000, and 16 bytes of region 2 at the last addresses. */
 function engineWithTwoRegions(): { engine: EngineHandle; batch: RecordBatch } {
-  const engine = addon.engineCreate();
+  const engine = addon.engineCreate(true);
   const batch = new RecordBatch(addon, engine);
   batch.region(0, { flags: regionRecordFlag.wholeSpace });
   batch.region(1, { flags: regionRecordFlag.terminates, parent: 0, address: 0x1000n, size: 64n });
@@ -107,7 +107,7 @@ suite('engine functions', () => {
   });
 
   test('a change stream longer than the exchange buffer is read in pieces', () => {
-    const engine = addon.engineCreate();
+    const engine = addon.engineCreate(true);
     const batch = new RecordBatch(addon, engine);
     const count = 5000;
     batch.region(0, { flags: regionRecordFlag.wholeSpace });
@@ -213,7 +213,7 @@ suite('engine functions', () => {
   });
 
   test('a batch has as many records as its buffer holds, and no more', () => {
-    const engine = addon.engineCreate();
+    const engine = addon.engineCreate(true);
     assert.equal(addon.engineCommit(engine, 0, true), 0);
     assert.throws(() => addon.engineCommit(engine, 1, true), RangeError);
     const buffer = new ArrayBuffer(2 * recordLayout.bytes + 63);

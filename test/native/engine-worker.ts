@@ -21,7 +21,7 @@ function codeOf(action: () => unknown): unknown {
 // The handles of another environment mean nothing in this one.
 const foreign = codeOf(() => addon.viewRangeCount(workerData.view));
 
-const engine = addon.engineCreate();
+const engine = addon.engineCreate(true);
 const unready = codeOf(() => addon.engineCommit(engine, 0, true));
 
 addon.useExchange(new ArrayBuffer(4096));

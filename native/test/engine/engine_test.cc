@@ -47,13 +47,13 @@ class EngineTest : public testing::Test {
     const auto view = engine_.View(space);
     std::vector<FlatRange> ranges;
     ranges.reserve(view->size());
-    for (size_t i = 0; i < view->size(); ++i) ranges.push_back((*view)[i]);
+    for (const FlatRange range : *view) ranges.push_back(range);
     return ranges;
   }
 
   uint64_t Serial(AddressSpaceId space) const { return engine_.View(space)->serial(); }
 
-  Engine engine_;
+  Engine engine_{{.budget = {}, .self_check = true}};
 };
 
 // A root, and two leaves in it.
@@ -298,11 +298,12 @@ TEST_F(EngineTest, NamesWhatItRefuses) {
 }
 
 TEST_F(EngineTest, RefusesWhatCostsTooMuch) {
-  Engine engine(RenderBudget{.visits = 3, .paints = 2});
+  Engine engine({.budget = {.visits = 3, .paints = 2}});
+  // All views of a commit together.
+  EXPECT_EQ(engine.Commit(TwoLeaves().PutSpace(0, 0).PutSpace(1, 1).bytes()).refusal,
+            Refusal::kTooMuchWork);
   ASSERT_TRUE(engine.Commit(TwoLeaves().PutSpace(0, 0).bytes()).ok());
   engine.Publish();
-  // All views of a commit together.
-  EXPECT_EQ(engine.Commit(BatchWriter().PutSpace(1, 1).bytes()).refusal, Refusal::kTooMuchWork);
   EXPECT_EQ(engine.View(0)->size(), 2u);
 }
 

@@ -96,7 +96,8 @@ std::array<uint64_t, kSpaces> Serials(const Engine& engine) {
 
 // An engine where every id that garbage mostly uses is taken: a container, with the others in it.
 std::unique_ptr<Engine> Planted() {
-  auto engine = std::make_unique<Engine>(RenderBudget{.visits = 1u << 12, .paints = 1u << 12});
+  auto engine = std::make_unique<Engine>(
+      Engine::Options{.budget = {.visits = 1u << 12, .paints = 1u << 12}, .self_check = true});
   BatchWriter batch;
   batch.Put(0, WholeSpace());
   for (RegionId id = 1; id < kRegions; ++id) batch.Put(id, In(0, id << 12, Leaf(0x2000)));
@@ -117,6 +118,7 @@ TEST(Garbage, IsRefusedWithoutATraceOrTaken) {
     const std::vector<std::byte> batch = make.Batch();
     const Status status = engine->Commit(batch);
     ASSERT_EQ(Serials(*engine), before);
+    ASSERT_NE(status.refusal, Refusal::kSelfCheck) << engine->self_check_message();
     if (!status.ok()) {
       ++refusals[-static_cast<int32_t>(status.refusal)];
       continue;

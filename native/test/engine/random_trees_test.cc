@@ -21,7 +21,7 @@ constexpr AddressSpaceId kSpaces = 3;
 std::vector<FlatRange> RangesOf(const FlatView& view) {
   std::vector<FlatRange> ranges;
   ranges.reserve(view.size());
-  for (size_t i = 0; i < view.size(); ++i) ranges.push_back(view[i]);
+  for (const FlatRange range : view) ranges.push_back(range);
   return ranges;
 }
 
@@ -177,6 +177,7 @@ class RandomTree {
   bool Commit(const BatchWriter& batch, bool publish) {
     const auto before = Serials();
     const Status status = engine_.Commit(batch.bytes());
+    EXPECT_NE(status.refusal, Refusal::kSelfCheck) << engine_.self_check_message();
     EXPECT_EQ(Serials(), before);
     if (status.ok() && publish) {
       for (const ChangeGroup& group : ReadChanges(engine_.changes())) {
@@ -204,7 +205,7 @@ class RandomTree {
   RegionMap regions_;
   std::array<RegionId, kSpaces> roots_ = {0, 0, kRegions - 1};
   std::array<Follower, kSpaces> followers_;
-  Engine engine_{RenderBudget{.visits = 1u << 16, .paints = 1u << 16}};
+  Engine engine_{{.budget = {.visits = 1u << 16, .paints = 1u << 16}, .self_check = true}};
   size_t ranges_checked_ = 0;
 };
 

@@ -34,16 +34,17 @@ class RenderTest : public testing::Test {
 
   Status TryRender(Ranges& view, const AddressRange& window = kAllAddresses) const {
     RenderBudget budget = budget_;
-    return Renderer(table_).Render(0, window, budget, view);
+    ListedSubregions subregions(table_);
+    return ScratchRenderer(table_, subregions).Render(0, window, budget, view);
   }
 
-  Ranges Render(const AddressRange& window = kAllAddresses) const {
+  Ranges Render(const AddressRange& window = kAllAddresses) {
     Ranges view;
     EXPECT_TRUE(TryRender(view, window).ok());
     return view;
   }
 
-  Refusal Refuse(uint32_t* subject = nullptr) const {
+  Refusal Refuse(uint32_t* subject = nullptr) {
     Ranges view;
     const Status status = TryRender(view);
     EXPECT_TRUE(view.empty());

@@ -19,7 +19,7 @@ class ViewRootTest : public testing::Test {
     RegionId id = 0;
     for (const Region& region : regions) EXPECT_TRUE(table_.Put(id++, region, false, 0));
     EXPECT_TRUE(table_.CheckLinks().ok());
-    const RegionId root = ResolveViewRoot(table_, 0);
+    const RegionId root = ResolveViewRoot(table_, ListedSubregions(table_), 0);
     EXPECT_EQ(Render(0), root != kNoRegion ? Render(root) : std::vector<FlatRange>{});
     return root;
   }
@@ -28,7 +28,9 @@ class ViewRootTest : public testing::Test {
   std::vector<FlatRange> Render(RegionId root) {
     std::vector<FlatRange> view;
     RenderBudget budget;
-    EXPECT_TRUE(Renderer(table_).Render(root, kAllAddresses, budget, view).ok());
+    ListedSubregions subregions(table_);
+    ScratchRenderer renderer(table_, subregions);
+    EXPECT_TRUE(renderer.Render(root, kAllAddresses, budget, view).ok());
     return view;
   }
 
@@ -40,7 +42,9 @@ Region At(uint64_t address, Region region) {
   return region;
 }
 
-TEST_F(ViewRootTest, OfNothingIsNothing) { EXPECT_EQ(ResolveViewRoot({}, kNoRegion), kNoRegion); }
+TEST_F(ViewRootTest, OfNothingIsNothing) {
+  EXPECT_EQ(ResolveViewRoot({}, {}, kNoRegion), kNoRegion);
+}
 
 TEST_F(ViewRootTest, IsTheRootWhereItAnswersItself) {
   EXPECT_EQ(Resolve({Leaf(0x100)}), 0u);
@@ -95,7 +99,7 @@ TEST_F(ViewRootTest, EndsWithAliasesOfEachOther) {
   RegionTable table;
   ASSERT_TRUE(table.Put(0, Alias(1, 0, 0x1000), false, 0));
   ASSERT_TRUE(table.Put(1, Alias(0, 0, 0x1000), false, 1));
-  EXPECT_LT(ResolveViewRoot(table, 0), 2u);
+  EXPECT_LT(ResolveViewRoot(table, ListedSubregions(table), 0), 2u);
 }
 
 }  // namespace

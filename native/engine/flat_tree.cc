@@ -1,0 +1,210 @@
+#include "engine/flat_tree.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+namespace flatview::engine {
+namespace {
+
+// A leaf of 1 KiB, and an inner node of 256 bytes: what a search touches of each is a few cache
+// lines, and what a commit copies is little.
+constexpr size_t kMaxRanges = 32;
+constexpr size_t kMaxChildren = 16;
+
+size_t MaxCount(size_t height) { return height == 0 ? kMaxRanges : kMaxChildren; }
+bool IsSmall(const FlatNode& node) { return node.count < MaxCount(node.height) / 4; }
+
+// The keys and the items of a node that is being made.
+struct Draft {
+  FlatNode* node;
+  uint64_t* keys;
+  std::byte* items;
+};
+
+// A node without its content.
+Draft Allocate(size_t height, size_t count) {
+  const size_t item = height == 0 ? sizeof(FlatNode::Rest) : sizeof(const FlatNode*);
+  void* const memory = ::operator new(sizeof(FlatNode) + count * (sizeof(uint64_t) + item));
+  auto* const node = new (memory) FlatNode{.references = 1,
+                                           .count = static_cast<uint16_t>(count),
+                                           .height = static_cast<uint16_t>(height)};
+  auto* const keys = reinterpret_cast<uint64_t*>(node + 1);
+  return {node, keys, reinterpret_cast<std::byte*>(keys + count)};
+}
+
+FlatNodeRef MakeLeaf(std::span<const FlatRange> ranges) {
+  const Draft draft = Allocate(0, ranges.size());
+  auto* const rests = reinterpret_cast<FlatNode::Rest*>(draft.items);
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    const FlatRange& range = ranges[i];
+    draft.keys[i] = range.first;
+    rests[i] = {range.last, range.offset, range.region, range.attributes};
+  }
+  return FlatNodeRef(draft.node);
+}
+
+// Takes the references of `children`.
+FlatNodeRef MakeInner(std::span<FlatNodeRef> children) {
+  const Draft draft = Allocate(children.front()->height + 1u, children.size());
+  auto* const nodes = reinterpret_cast<const FlatNode**>(draft.items);
+  for (size_t i = 0; i < children.size(); ++i) {
+    draft.keys[i] = children[i]->keys()[0];
+    nodes[i] = children[i].Detach();
+  }
+  return FlatNodeRef(draft.node);
+}
+
+// Makes nodes of `items`, as few and as equal as can be, with `make`.
+template <typename Item, typename Make>
+void Pack(std::span<Item> items, size_t max, std::vector<FlatNodeRef>& out, Make make) {
+  for (size_t left = (items.size() + max - 1) / max; left > 0; --left) {
+    const size_t count = (items.size() + left - 1) / left;
+    out.push_back(make(items.first(count)));
+    items = items.subspan(count);
+  }
+}
+
+void PackLeaves(std::span<const FlatRange> ranges, std::vector<FlatNodeRef>& out) {
+  Pack(ranges, kMaxRanges, out, MakeLeaf);
+}
+
+void PackInner(std::span<FlatNodeRef> children, std::vector<FlatNodeRef>& out) {
+  Pack(children, kMaxChildren, out, MakeInner);
+}
+
+void ShareChildren(const FlatNode& node, size_t begin, size_t end, std::vector<FlatNodeRef>& out) {
+  for (size_t i = begin; i < end; ++i) out.push_back(FlatNodeRef::Share(node.children()[i]));
+}
+
+size_t CountRanges(const FlatNode& node) {
+  if (node.height == 0) return node.count;
+  size_t ranges = 0;
+  for (size_t i = 0; i < node.count; ++i) ranges += CountRanges(*node.children()[i]);
+  return ranges;
+}
+
+}  // namespace
+
+// As deep as the tree is high, which is a dozen at most.
+void FlatNodeRef::Release(const FlatNode* node) {
+  if (node->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (node->height != 0) {
+    for (size_t i = 0; i < node->count; ++i) Release(node->children()[i]);
+  }
+  ::operator delete(const_cast<FlatNode*>(node));
+}
+
+void FlatTree::Cursor::Seek(uint64_t address) {
+  next_leaf_.reset();
+  const FlatNode* node = root_;
+  while (node->height != 0) {
+    const size_t index = node->Search(address);
+    if (index + 1 < node->count) next_leaf_ = node->keys()[index + 1];
+    node = node->children()[index];
+  }
+  leaf_ = node;
+  index_ = node->Search(address);
+  if (node->rests()[index_].last < address) ++*this;
+}
+
+void FlatTree::Cursor::NextLeaf() {
+  if (next_leaf_) {
+    Seek(*next_leaf_);
+  } else {
+    leaf_ = nullptr;
+  }
+}
+
+FlatTree FlatTreeSplicer::Splice(const FlatTree& tree, const AddressRange& window,
+                                 std::span<const FlatRange> ranges) {
+  removed_ = 0;
+  nodes_.clear();
+  if (tree.empty()) {
+    PackLeaves(ranges, nodes_);
+  } else {
+    Replace(*tree.root_, window, ranges, nodes_);
+  }
+  while (nodes_.size() > 1) {
+    above_.clear();
+    PackInner(nodes_, above_);
+    std::swap(nodes_, above_);
+  }
+  FlatNodeRef root = nodes_.empty() ? FlatNodeRef() : std::move(nodes_.front());
+  while (root.get() != nullptr && root->height != 0 && root->count == 1) {
+    root = FlatNodeRef::Share(root->children()[0]);
+  }
+  return {std::move(root), tree.size() - removed_ + ranges.size()};
+}
+
+// Appends to `out` what takes the place of `node`: nodes of the same height, or nothing.
+void FlatTreeSplicer::Replace(const FlatNode& node, const AddressRange& window,
+                              std::span<const FlatRange> ranges, Nodes& out) {
+  if (node.height == 0) return ReplaceInLeaf(node, window, ranges, out);
+  const size_t first = node.Search(window.first);
+  const size_t last = node.Search(window.last);
+  Nodes children = std::move(Level(node.height));
+  ShareChildren(node, 0, first, children);
+  Replace(*node.children()[first], window, ranges, children);
+  if (first != last) {
+    for (size_t i = first + 1; i < last; ++i) removed_ += CountRanges(*node.children()[i]);
+    Replace(*node.children()[last], window, {}, children);
+  }
+  ShareChildren(node, last + 1, node.count, children);
+  Repair(children);
+  PackInner(children, out);
+  children.clear();
+  Level(node.height) = std::move(children);
+}
+
+void FlatTreeSplicer::ReplaceInLeaf(const FlatNode& leaf, const AddressRange& window,
+                                    std::span<const FlatRange> ranges, Nodes& out) {
+  size_t begin = leaf.Search(window.first);
+  if (leaf.rests()[begin].last < window.first) ++begin;
+  size_t end = leaf.Search(window.last);
+  if (leaf.keys()[end] <= window.last) ++end;
+  ranges_.clear();
+  for (size_t i = 0; i < begin; ++i) ranges_.push_back(leaf.Range(i));
+  ranges_.insert(ranges_.end(), ranges.begin(), ranges.end());
+  for (size_t i = std::max(begin, end); i < leaf.count; ++i) ranges_.push_back(leaf.Range(i));
+  removed_ += end > begin ? end - begin : 0;
+  PackLeaves(ranges_, out);
+}
+
+// Has small nodes merge with a neighbour.
+void FlatTreeSplicer::Repair(Nodes& nodes) {
+  for (size_t i = 0; i < nodes.size() && nodes.size() > 1; ++i) {
+    if (!IsSmall(*nodes[i])) continue;
+    const size_t left = i == 0 ? 0 : i - 1;
+    MergePair(nodes[left], nodes[left + 1]);
+    if (nodes[left + 1].get() == nullptr)
+      nodes.erase(nodes.begin() + static_cast<ptrdiff_t>(left) + 1);
+    i = left;
+  }
+}
+
+// Makes two nodes of equal size of two neighbours, or one if that is enough.
+void FlatTreeSplicer::MergePair(FlatNodeRef& a, FlatNodeRef& b) {
+  Nodes merged;
+  if (a->height == 0) {
+    ranges_.clear();
+    for (const FlatNode* node : {a.get(), b.get()}) {
+      for (size_t i = 0; i < node->count; ++i) ranges_.push_back(node->Range(i));
+    }
+    PackLeaves(ranges_, merged);
+  } else {
+    Nodes children;
+    ShareChildren(*a, 0, a->count, children);
+    ShareChildren(*b, 0, b->count, children);
+    PackInner(children, merged);
+  }
+  a = std::move(merged.front());
+  b = merged.size() > 1 ? std::move(merged.back()) : FlatNodeRef();
+}
+
+FlatTreeSplicer::Nodes& FlatTreeSplicer::Level(size_t height) {
+  if (levels_.size() <= height) levels_.resize(height + 1);
+  return levels_[height];
+}
+
+}  // namespace flatview::engine

@@ -1,0 +1,200 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "engine/address_range.h"
+#include "engine/flat_range.h"
+
+namespace flatview::engine {
+
+// A node of a FlatTree: a leaf of ranges, or an inner node over nodes that are all of the next
+// lower height. Immutable, and shared by every tree that has it; so it is allocated in exactly its
+// size:
+//
+//   Node | keys: the first address of each item | items: the rest of each range, or the children
+//
+// The keys lie apart, so that a search touches as few cache lines as it can.
+struct FlatNode {
+  struct Rest {
+    uint64_t last;
+    uint64_t offset;
+    RegionId region;
+    uint32_t attributes;
+  };
+
+  // How many nodes and trees have this node.
+  mutable std::atomic<uint32_t> references;
+  const uint16_t count;
+  const uint16_t height;  // 0: a leaf
+
+  const uint64_t* keys() const { return reinterpret_cast<const uint64_t*>(this + 1); }
+  const Rest* rests() const { return reinterpret_cast<const Rest*>(keys() + count); }
+  const FlatNode* const* children() const {
+    return reinterpret_cast<const FlatNode* const*>(keys() + count);
+  }
+  FlatRange Range(size_t index) const {
+    const Rest& rest = rests()[index];
+    return {keys()[index], rest.last, rest.offset, rest.region, rest.attributes};
+  }
+
+  // The last item that begins at `address` or before, or the first if none does.
+  size_t Search(uint64_t address) const {
+    // Halves without a branch, which random addresses would mispredict every other time.
+    const uint64_t* low = keys();
+    for (size_t items = count; items > 1;) {
+      const size_t half = items / 2;
+      low += low[half] <= address ? half : 0;
+      items -= half;
+    }
+    return static_cast<size_t>(low - keys());
+  }
+};
+
+// Shares in the ownership of a node. Any thread may drop its share.
+class FlatNodeRef {
+ public:
+  FlatNodeRef() = default;
+  // Takes over one reference.
+  explicit FlatNodeRef(const FlatNode* node) : node_(node) {}
+  FlatNodeRef(const FlatNodeRef& other) : node_(other.node_) {
+    if (node_ != nullptr) node_->references.fetch_add(1, std::memory_order_relaxed);
+  }
+  FlatNodeRef(FlatNodeRef&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
+  FlatNodeRef& operator=(FlatNodeRef other) noexcept {
+    std::swap(node_, other.node_);
+    return *this;
+  }
+  ~FlatNodeRef() {
+    if (node_ != nullptr) Release(node_);
+  }
+
+  static FlatNodeRef Share(const FlatNode* node) {
+    node->references.fetch_add(1, std::memory_order_relaxed);
+    return FlatNodeRef(node);
+  }
+
+  const FlatNode* get() const { return node_; }
+  const FlatNode* operator->() const { return node_; }
+  const FlatNode& operator*() const { return *node_; }
+  // Gives up the reference without dropping it.
+  const FlatNode* Detach() { return std::exchange(node_, nullptr); }
+
+ private:
+  static void Release(const FlatNode* node);
+
+  const FlatNode* node_ = nullptr;
+};
+
+// Ascending ranges in a persistent B+tree: changing it makes a new tree, which shares with the old
+// one all nodes but those on the path to the change.
+//
+// Thread safety: immutable; any number of threads may read it without a lock, and copies may be
+// destroyed on any thread.
+//
+// Invariants: ranges ascend and don't overlap; all leaves have the same depth.
+class FlatTree {
+ public:
+  class Cursor;
+
+  // A tree without ranges.
+  FlatTree() = default;
+
+  bool empty() const { return root_.get() == nullptr; }
+  size_t size() const { return size_; }
+  // Whether it is the very same tree, or a copy of it.
+  bool SameAs(const FlatTree& other) const { return root_.get() == other.root_.get(); }
+
+  // The range that holds `address`.
+  std::optional<FlatRange> Lookup(uint64_t address) const {
+    const FlatNode* node = root_.get();
+    if (node == nullptr) return std::nullopt;
+    for (; node->height != 0; node = node->children()[node->Search(address)]) {
+    }
+    const size_t index = node->Search(address);
+    if (node->keys()[index] > address || node->rests()[index].last < address) return std::nullopt;
+    return node->Range(index);
+  }
+
+  // From the first range that ends at `address` or beyond.
+  Cursor From(uint64_t address) const;
+
+ private:
+  friend class FlatTreeSplicer;
+
+  FlatTree(FlatNodeRef root, size_t size) : root_(std::move(root)), size_(size) {}
+
+  FlatNodeRef root_;
+  size_t size_ = 0;
+};
+
+// Goes through ranges, ascending. An iterator whose end is std::default_sentinel.
+// REQUIRES: the tree lives as long.
+class FlatTree::Cursor {
+ public:
+  Cursor(const FlatTree& tree, uint64_t address) : root_(tree.root_.get()) {
+    if (root_ != nullptr) Seek(address);
+  }
+
+  bool at_end() const { return leaf_ == nullptr; }
+  // REQUIRES for these: !at_end().
+  FlatRange operator*() const { return leaf_->Range(index_); }
+  Cursor& operator++() {
+    if (++index_ == leaf_->count) NextLeaf();
+    return *this;
+  }
+
+  friend bool operator==(const Cursor& cursor, std::default_sentinel_t) { return cursor.at_end(); }
+
+ private:
+  void Seek(uint64_t address);
+  void NextLeaf();
+
+  const FlatNode* root_;
+  const FlatNode* leaf_ = nullptr;
+  size_t index_ = 0;
+  std::optional<uint64_t> next_leaf_;  // its first key
+};
+
+inline FlatTree::Cursor FlatTree::From(uint64_t address) const { return {*this, address}; }
+
+// Makes trees of others.
+//
+// Thread safety: none. It is a class only to keep its working memory from one use to the next.
+class FlatTreeSplicer {
+ public:
+  // `tree` with `ranges` in the place of all its ranges that intersect `window`. Takes O(log n),
+  // and time for what goes and what comes. REQUIRES: `ranges` ascend, and lie between the ranges
+  // that stay.
+  FlatTree Splice(const FlatTree& tree, const AddressRange& window,
+                  std::span<const FlatRange> ranges);
+
+  // A tree of `ranges`.
+  FlatTree Build(std::span<const FlatRange> ranges) { return Splice({}, kAllAddresses, ranges); }
+
+ private:
+  using Nodes = std::vector<FlatNodeRef>;
+
+  void Replace(const FlatNode& node, const AddressRange& window, std::span<const FlatRange> ranges,
+               Nodes& out);
+  void ReplaceInLeaf(const FlatNode& leaf, const AddressRange& window,
+                     std::span<const FlatRange> ranges, Nodes& out);
+  void Repair(Nodes& nodes);
+  void MergePair(FlatNodeRef& a, FlatNodeRef& b);
+  Nodes& Level(size_t height);
+
+  size_t removed_ = 0;
+  std::vector<FlatRange> ranges_;
+  // Nodes that are being put together: of each height, and at the top.
+  std::vector<Nodes> levels_;
+  Nodes nodes_;
+  Nodes above_;
+};
+
+}  // namespace flatview::engine

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "engine/child_index.h"
+#include "engine/open_ranges.h"
+
+namespace flatview::engine {
+
+// For a walk of the tree: the subregions that lie in what can be seen of their container, highest
+// first, found in the ChildIndex one by one. Leaves that are hidden behind what was painted before
+// are left out, many at a time where they lie close; so thousands that lie one over the other cost
+// no more than a search.
+//
+// (Regions that hold or show others are never left out, so that an alias which shows itself without
+// end is found wherever it hides.)
+//
+// Thread safety: none. It is a class only to keep its working memory from one use to the next.
+class IndexedSubregions {
+ public:
+  // REQUIRES: `children` lives as long.
+  explicit IndexedSubregions(const ChildIndex& children) : children_(children) {}
+
+  // Begins a walk that shows `window`.
+  void Start(const AddressRange& window);
+
+  bool HasAny(RegionId container) const { return children_.HasChildren(container); }
+
+  // Goes into a container whose first byte is shown at `base`, and what can be seen of it at
+  // `clip`.
+  void Enter(RegionId container, Int128 base, const AddressRange& clip);
+
+  // The next subregion of the innermost container. kNoRegion if there are no more: then the walk is
+  // in the container outside again.
+  RegionId Next();
+
+  // Nothing further shows at `range`.
+  void Hide(const AddressRange& range) { open_.Cover(range); }
+
+ private:
+  using Tree = IntervalForest::Tree;
+
+  // A subregion, or a tree of them of which it is known only where it begins and which is highest.
+  struct Candidate {
+    StackingKey key;
+    Tree tree;
+    bool is_tree;
+    uint64_t first;
+
+    friend bool operator<(const Candidate& a, const Candidate& b) { return a.key < b.key; }
+  };
+
+  struct Level {
+    size_t candidates;  // of the levels outside
+    Int128 base;
+    AddressRange part;  // what can be seen, in the container's own bytes
+  };
+
+  void Add(const Candidate& candidate);
+  void AddTree(Tree tree, uint64_t first);
+  Candidate TakeHighest();
+  bool Open(const Candidate& tree);
+  bool IsVisible(uint64_t first, uint64_t last) const;
+
+  const ChildIndex& children_;
+  OpenRanges open_;
+  std::vector<Level> levels_;
+  // Those of the innermost container are at the end, as a heap with the highest on top.
+  std::vector<Candidate> candidates_;
+};
+
+}  // namespace flatview::engine

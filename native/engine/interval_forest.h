@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <tuple>
+
+#include "engine/address_range.h"
+#include "engine/paged_table.h"
+#include "engine/region.h"
+
+namespace flatview::engine {
+
+// Which of two siblings is above the other: the one with the higher priority, among equals the one
+// with the higher sequence. Ids make it a total order.
+struct StackingKey {
+  uint64_t sequence = 0;
+  int32_t priority = 0;
+  RegionId id = kNoRegion;
+
+  friend bool operator==(const StackingKey&, const StackingKey&) = default;
+  friend bool operator<(const StackingKey& a, const StackingKey& b) {
+    return std::tie(a.priority, a.sequence, a.id) < std::tie(b.priority, b.sequence, b.id);
+  }
+};
+
+// The addresses that a region takes up inside its owner, and how it is stacked there.
+struct Interval {
+  AddressRange range = {0, 0};
+  StackingKey key;
+  // Nothing lies in the region: all it can show is itself.
+  bool is_leaf = false;
+
+  friend bool operator==(const Interval&, const Interval&) = default;
+};
+
+// For each region that owns others (a container its subregions, a target its aliases), a tree of
+// their intervals. Each region is in one tree at most.
+//
+// The trees are treaps ordered by first address, whose weights are hashes of the ids: a tree's
+// shape depends on its intervals alone. Insert and Erase take O(log n), also where everything
+// overlaps.
+//
+// Thread safety: none; one thread at a time.
+class IntervalForest {
+ public:
+  // A tree's topmost node, named by its region. kNoRegion is the empty tree.
+  using Tree = RegionId;
+
+  struct Node {
+    Interval interval;
+    RegionId owner = kNoRegion;
+    Tree left = kNoRegion;   // intervals that begin before this one
+    Tree right = kNoRegion;  // those that begin behind it, or at the same address
+    // Of the whole tree below and with this node: where the last one ends, the key of the highest,
+    // and whether all are leaves.
+    uint64_t max_last = 0;
+    StackingKey highest;
+    bool all_leaves = false;
+  };
+
+  // Puts region `id` into the tree of `owner`. REQUIRES: it is in no tree.
+  void Insert(RegionId owner, RegionId id, const Interval& interval);
+  // Takes it out of the tree that it is in. REQUIRES: it is in one.
+  void Erase(RegionId id);
+
+  // The region in whose tree `id` is, or kNoRegion.
+  RegionId OwnerOf(RegionId id) const;
+  // REQUIRES: `id` is in a tree.
+  const Interval& IntervalOf(RegionId id) const { return nodes_[id].interval; }
+
+  Tree TreeOf(RegionId owner) const;
+  // REQUIRES: `tree` is not empty.
+  const Node& At(Tree tree) const { return nodes_[tree]; }
+
+  // Calls `visit(id, interval)` for each interval in `tree` that intersects `range`, ascending.
+  template <typename Visit>
+  void ForEach(Tree tree, const AddressRange& range, Visit visit) const {
+    while (tree != kNoRegion && At(tree).max_last >= range.first) {
+      const Node& node = At(tree);
+      ForEach(node.left, range, visit);
+      if (node.interval.range.first > range.last) return;
+      if (node.interval.range.last >= range.first) visit(tree, node.interval);
+      tree = node.right;
+    }
+  }
+
+ private:
+  bool Before(RegionId a, RegionId b) const;
+  Tree InsertInto(Tree tree, RegionId id);
+  void Split(Tree tree, RegionId at, Tree& left, Tree& right);
+  Tree EraseFrom(Tree tree, RegionId id);
+  Tree Join(Tree left, Tree right);
+  void Refresh(RegionId id);
+
+  PagedTable<Node> nodes_;
+  PagedTable<Tree> trees_;  // by owner
+};
+
+}  // namespace flatview::engine

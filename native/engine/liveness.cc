@@ -1,0 +1,87 @@
+#include "engine/liveness.h"
+
+namespace flatview::engine {
+
+bool Liveness::IsViewRoot(RegionId id) const {
+  const Life* const life = lives_.Find(id);
+  return life != nullptr && life->is_view_root;
+}
+
+// What is held anew is held before anything is released: what only moves stays live.
+void Liveness::Update(std::span<const RegionTable::Change> changes,
+                      std::span<const RegionId> new_roots, std::span<const RegionId> old_roots) {
+  for (const RegionId root : new_roots) {
+    Hold(root);
+    lives_[root].is_view_root = true;
+  }
+  for (const RegionTable::Change& change : changes) {
+    FollowContainer(change.id);
+    FollowTarget(change.id);
+  }
+  WakeAll();
+  for (const RegionId root : old_roots) {
+    lives_[root].is_view_root = false;
+    released_.push_back(root);
+  }
+  ReleaseAll();
+}
+
+void Liveness::Hold(RegionId id) {
+  if (lives_.Use(id).holders++ == 0) woken_.push_back(id);
+}
+
+// Has the region held by the container that it is enabled in, if that is live, and by no other.
+void Liveness::FollowContainer(RegionId id) {
+  const RegionId container = children_.ContainerOf(id);
+  const RegionId after = container != kNoRegion && IsLive(container) ? container : kNoRegion;
+  const Life* const life = lives_.Find(id);
+  const RegionId before = life != nullptr ? life->container : kNoRegion;
+  if (before == after) return;
+  if (after != kNoRegion) Hold(id);
+  lives_[id].container = after;
+  if (before != kNoRegion) released_.push_back(id);
+}
+
+// Has a live alias hold its target, and the target find it.
+void Liveness::FollowTarget(RegionId id) {
+  const Region* const region = regions_.Find(id);
+  const bool shows = region != nullptr && region->Has(region_flag::kEnabled) && IsLive(id);
+  const RegionId before = aliases_.OwnerOf(id);
+  const RegionId after = shows ? region->target : kNoRegion;
+  Interval window;
+  if (after != kNoRegion) {
+    window = {.range = IntervalRange(region->alias_offset, *region), .key = {.id = id}};
+  }
+  if (before == after && (after == kNoRegion || aliases_.IntervalOf(id) == window)) return;
+  if (before != after && after != kNoRegion) Hold(after);
+  if (before != kNoRegion) aliases_.Erase(id);
+  if (after != kNoRegion) aliases_.Insert(after, id, window);
+  if (before != after && before != kNoRegion) released_.push_back(before);
+}
+
+void Liveness::WakeAll() {
+  while (!woken_.empty()) {
+    const RegionId id = woken_.back();
+    woken_.pop_back();
+    FollowTarget(id);
+    const IntervalForest& forest = children_.forest();
+    forest.ForEach(forest.TreeOf(id), kAllAddresses,
+                   [this](RegionId child, const Interval&) { FollowContainer(child); });
+  }
+}
+
+void Liveness::ReleaseAll() {
+  while (!released_.empty()) {
+    const RegionId id = released_.back();
+    released_.pop_back();
+    if (--lives_[id].holders != 0) continue;
+    lives_.Drop(id);
+    FollowTarget(id);
+    const IntervalForest& forest = children_.forest();
+    forest.ForEach(forest.TreeOf(id), kAllAddresses, [this](RegionId child, const Interval&) {
+      if (lives_.Find(child) != nullptr) FollowContainer(child);
+    });
+  }
+}
+
+}  // namespace flatview::engine
