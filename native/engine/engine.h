@@ -79,7 +79,7 @@ class Engine {
   Status SelfCheck(const Status& status);
   void Undo();
 
-  const Options options_;
+  const Options options_{};
   RegionTable regions_;
   AddressSpaceTable spaces_;
   ChildIndex children_{regions_};
