@@ -83,7 +83,30 @@ function readBack({ tree, flat }: Texts): 'same' | 'said' | 'refused' {
   }
 }
 
-/** The ranges of all views, whatever address spaces share them. */
+/**
+ * The ranges of all views, whatever address spaces share them. Neighbours that continue each other count as one: a
+ * text doesn't tell what keeps them apart (unmergeable, the dirty-log mask).
+ */
 function rangeLines(flat: string): string[] {
-  return [...new Set(flat.split('\n').filter((line) => line.startsWith('  ')))].sort();
+  const lines: { first: bigint; last: bigint; offset: bigint; what: string }[] = [];
+  for (const line of flat.split('\n')) {
+    const [, first, last, what, , offset] =
+      /^ {2}([0-9a-f]+)-([0-9a-f]+) (.*?)( @([0-9a-f]{16}))?( orphan| owner.*)?$/.exec(line) ?? [];
+    if (first === undefined || last === undefined || what === undefined) continue;
+    const range = {
+      first: BigInt(`0x${first}`),
+      last: BigInt(`0x${last}`),
+      offset: BigInt(`0x${offset ?? '0'}`),
+      what,
+    };
+    const before = lines.at(-1);
+    const continues =
+      before?.what === what &&
+      before.last + 1n === range.first &&
+      range.first - before.first === range.offset - before.offset;
+    if (continues) before.last = range.last;
+    else lines.push(range);
+  }
+  const texts = lines.map((it) => `${it.first}-${it.last} ${it.what} @${it.offset}`);
+  return [...new Set(texts)].sort();
 }
