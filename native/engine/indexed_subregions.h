@@ -44,9 +44,9 @@ class IndexedSubregions {
   // A subregion, or a tree of them of which it is known only where it begins and which is highest.
   struct Candidate {
     StackingKey key;
-    Tree tree;
-    bool is_tree;
-    uint64_t first;
+    Tree tree = {};
+    bool is_tree = false;
+    uint64_t first = 0;
 
     friend bool operator<(const Candidate& a, const Candidate& b) { return a.key < b.key; }
   };

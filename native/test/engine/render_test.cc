@@ -38,13 +38,13 @@ class RenderTest : public testing::Test {
     return ScratchRenderer(table_, subregions).Render(0, window, budget, view);
   }
 
-  Ranges Render(const AddressRange& window = kAllAddresses) {
+  Ranges Render(const AddressRange& window = kAllAddresses) const {
     Ranges view;
     EXPECT_TRUE(TryRender(view, window).ok());
     return view;
   }
 
-  Refusal Refuse(uint32_t* subject = nullptr) {
+  Refusal Refuse(uint32_t* subject = nullptr) const {
     Ranges view;
     const Status status = TryRender(view);
     EXPECT_TRUE(view.empty());
