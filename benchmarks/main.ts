@@ -27,8 +27,8 @@ interface Options {
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const lastRun = path.join(root, 'benchmarks/results/last-run.json');
-const thorough: Effort = { trials: 5, warmUpNs: 500e6, minimumNs: 250e6, maximumNs: 3e9 };
-const quick: Effort = { trials: 3, warmUpNs: 200e6, minimumNs: 50e6, maximumNs: 0.5e9 };
+const thorough: Effort = { trials: 5, warmUpNs: 1e9, minimumNs: 250e6, maximumNs: 3e9 };
+const quick: Effort = { trials: 3, warmUpNs: 0.6e9, minimumNs: 50e6, maximumNs: 0.5e9 };
 
 function readOptions(): Options {
   const list = (words: string): string[] => words.split(',');

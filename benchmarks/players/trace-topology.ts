@@ -7,6 +7,7 @@ import {
   type MemoryRegion,
   MemoryTopology,
   type RomDeviceRegion,
+  type TopologyOptions,
 } from '../../lib/index.js';
 import type { Arguments, Call, Verb } from '../trace/trace.js';
 
@@ -47,7 +48,7 @@ export function numberOf(region: MemoryRegion): number {
 
 /** A topology, and by number what a trace has made in it. */
 export class TraceTopology {
-  readonly topology: MemoryTopology = new MemoryTopology();
+  readonly topology: MemoryTopology;
   readonly spaces: AddressSpace[] = [];
   readonly listeners: CountingListener[] = [];
   readonly #regions: MemoryRegion[] = [];
@@ -99,6 +100,10 @@ export class TraceTopology {
     begin: () => () => this.topology.begin(),
     commit: () => () => this.topology.commit(),
   };
+
+  constructor(options?: TopologyOptions) {
+    this.topology = new MemoryTopology(options);
+  }
 
   /** What makes a call. */
   compile([verb, ...values]: Call): Action {
