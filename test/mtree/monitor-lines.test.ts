@@ -71,6 +71,12 @@ suite('malformed monitor text: an error that gives the line', () => {
         /32 bits/,
       ],
       [
+        'a priority that is one more than 31 bits and a sign hold',
+        tree(`    ${range(0, 15)} (prio 2147483648, ram): x`),
+        3,
+        /32 bits/,
+      ],
+      [
         'a priority that is no number',
         tree(`    ${range(0, 15)} (prio high, ram): x`),
         3,

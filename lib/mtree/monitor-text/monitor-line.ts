@@ -95,7 +95,7 @@ function parseRange(line: string, indent: number, number: number): RangeLine {
     match;
   if (start.length > 16 || end.length > 16)
     malformed(number, 'has an address beyond 64 bits', line);
-  if (Math.abs(Number(priority)) > 2 ** 31)
+  if (Number(priority) < -(2 ** 31) || Number(priority) >= 2 ** 31)
     malformed(number, 'has a priority beyond 32 bits', line);
   return {
     indent,
