@@ -32,6 +32,10 @@
       "native/binding/host_memory_binding.cc",
       "native/binding/memory_windows.cc"
     ],
+    "fuzz": [
+      "native/fuzz/batch_maker.cc",
+      "native/fuzz/follower.cc"
+    ],
     "tests": [
       "native/test/engine/batch_test.cc",
       "native/test/engine/engine_test.cc",

@@ -1,93 +1,108 @@
-// Feeds the engine with batches of any content, with the self-check on: whatever is committed must
-// be what rendering from scratch makes of the tree, and what is refused must leave no trace.
-//
-// The input is a sequence of commits. Each begins with a byte: how many records follow (low six
-// bits), and whether the commit is rolled back (highest bit). A record is 16 bytes, from which one
-// of the engine's 64 bytes is made, with fields small enough that records have to do with each
-// other.
+// Feeds the engine with batches, with the self-check on: what is committed must be what rendering
+// from scratch makes of the tree, what listeners are told must lead there, what is refused must
+// leave no trace, and views that somebody holds must stay as they are.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "engine/engine.h"
+#include "fuzz/batch_maker.h"
+#include "fuzz/follower.h"
 
 namespace flatview::engine {
 namespace {
 
-constexpr size_t kInputBytes = 16;
-
-template <typename T>
-void Write(std::span<std::byte, kRecordBytes> record, size_t offset, T value) {
-  std::memcpy(record.data() + offset, &value, sizeof(value));
+void Require(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "%s\n", what);
+  std::abort();
 }
 
-// 0 to 2^56: five bits of a number, at one of eight places.
-uint64_t Spread(uint8_t byte) { return uint64_t{byte & 31u} << (byte >> 5) * 8; }
+// A reader's view, and what it showed when the reader got it.
+struct HeldView {
+  FlatViewPtr view;
+  std::vector<FlatRange> ranges;
 
-RegionId Id(uint8_t byte) { return byte == 0xff ? kNoRegion : byte % 24; }
-
-// lib/native/engine-addon.ts describes the bytes of a record.
-void MakeRecord(std::span<const uint8_t, kInputBytes> in, std::span<std::byte, kRecordBytes> out) {
-  const uint32_t opcode = in[0] % 16 < 12 ? 1 : in[0] % 16 - 11;
-  Write(out, 0, opcode);
-  Write(out, 4, opcode > 2 ? in[1] % 6u : Id(in[1]));
-  if (opcode == 3) {
-    Write(out, 8, in[2] & 3u);
-    Write(out, 12, Id(in[4]));
-    return;
+  bool IsUnchanged() const {
+    auto range = ranges.begin();
+    for (const FlatRange now : *view) {
+      if (range == ranges.end() || !(now == *range)) return false;
+      ++range;
+    }
+    return range == ranges.end();
   }
-  if (opcode != 1) return;
-  const bool alias = (in[2] & region_flag::kAlias) != 0;
-  const uint64_t size = Spread(in[7]) + in[8] % 4;
-  const uint32_t whole = size == 0 ? region_flag::kWholeSpace : 0;
-  const uint32_t flags = (in[2] & 0x7fu) | whole | (in[3] & 1u) << 8 | (in[3] >> 5) << 16;
-  Write(out, 8, flags);
-  Write(out, 12, Id(in[4]));
-  Write(out, 16, static_cast<int32_t>(in[5] % 4) - 1);
-  Write(out, 20, alias ? Id(in[6]) : kNoRegion);
-  Write(out, 24, Spread(in[9]) + in[10] % 4);
-  Write(out, 32, uint64_t{in[11]});
-  Write(out, 40, size);
-  Write(out, 48, Spread(in[12]) + in[13] % 4);
+};
+
+HeldView Hold(FlatViewPtr view) {
+  HeldView held = {.view = std::move(view), .ranges = {}};
+  for (const FlatRange range : *held.view) held.ranges.push_back(range);
+  return held;
 }
 
-// Commits what the next bytes say, and returns the rest.
-std::span<const uint8_t> Commit(Engine& engine, std::span<const uint8_t> input) {
-  const bool rolled_back = (input[0] & 0x80) != 0;
-  const size_t wanted = (input[0] & 0x3f) + 1u;
-  input = input.subspan(1);
-  std::vector<std::byte> batch;
-  for (size_t i = 0; i < wanted && input.size() >= kInputBytes; ++i) {
-    batch.resize(batch.size() + kRecordBytes);
-    MakeRecord(input.first<kInputBytes>(), std::span(batch).last<kRecordBytes>());
-    input = input.subspan(kInputBytes);
-  }
-  const Status status = engine.Commit(batch);
-  if (status.refusal == Refusal::kSelfCheck) {
-    std::fprintf(stderr, "%s\n", engine.self_check_message().c_str());
-    std::abort();
-  }
-  if (!status.ok()) return input;
-  if (rolled_back) {
-    engine.Rollback();
-  } else {
+// Every range is found by its first and its last address, and nothing beside them.
+bool LookupAgrees(const HeldView& held) {
+  uint64_t free = 0;
+  return std::all_of(held.ranges.begin(), held.ranges.end(), [&](const FlatRange& range) {
+    const bool found = held.view->Lookup(range.first) == range &&
+                       held.view->Lookup(range.last) == range &&
+                       (range.first == free || !held.view->Lookup(range.first - 1));
+    free = range.last + 1;
+    return found;
+  });
+}
+
+// Which view there is; where there is no address space, nothing answers, as in the empty view.
+uint64_t SerialOf(const Engine& engine) {
+  const FlatViewPtr view = engine.View(0);
+  return view == nullptr ? 0 : view->serial();
+}
+
+// Commits one batch. Returns whether it is in effect.
+bool Commit(Engine& engine, const BatchMaker::Batch& batch) {
+  const uint64_t before = SerialOf(engine);
+  const Status status = engine.Commit(batch.records.bytes());
+  Require(status.refusal != Refusal::kSelfCheck, engine.self_check_message().c_str());
+  Require(SerialOf(engine) == before, "a view is in effect before it is published");
+  if (!status.ok()) return false;
+  if (!batch.rolled_back) {
     engine.Publish();
+    return true;
   }
-  return input;
+  engine.Rollback();
+  Require(SerialOf(engine) == before, "a view is another one after a rollback");
+  return false;
+}
+
+void Run(std::span<const uint8_t> input) {
+  Engine engine({.budget = kFuzzBudget, .self_check = true});
+  BatchMaker maker(input);
+  Follower follower;
+  std::vector<HeldView> held;
+  while (!maker.done()) {
+    const BatchMaker::Batch batch = maker.Next();
+    if (!Commit(engine, batch)) {
+      maker.TakeBack();
+      continue;
+    }
+    follower.Hear(batch.records.bytes(), engine);
+    if (FlatViewPtr view = engine.View(0)) {
+      held.push_back(Hold(std::move(view)));
+      Require(LookupAgrees(held.back()), "a lookup finds something else than the view shows");
+    }
+  }
+  for (const HeldView& view : held) Require(view.IsUnchanged(), "a view that is held has changed");
 }
 
 }  // namespace
 }  // namespace flatview::engine
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using flatview::engine::Engine;
-  Engine engine({.budget = {.visits = 1u << 14, .paints = 1u << 14}, .self_check = true});
-  std::span<const uint8_t> input(data, size);
-  while (!input.empty()) input = flatview::engine::Commit(engine, input);
+  flatview::engine::Run({data, size});
   return 0;
 }

@@ -1,0 +1,72 @@
+// Fuzzes the reader of dumps: makes inputs of known ones, keeps those that run something new of lib/mtree, and ends at
+// the first finding. `npm run fuzz -- dumps` runs it, and watches that each input ends.
+//
+//   node dist/test/fuzz/fuzz-dumps.js FOLDER [--seconds=60] [--runs=N] [--seed=N] [--merge]
+//
+// FOLDER gets what is found: `corpus/`, and `finding-*`. The input that is being checked is FOLDER/running. --merge puts a
+// smallest corpus that runs the same blocks into the repository.
+
+import { rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { Random } from '../../benchmarks/trace/random.js';
+import { corpusFolder, readCorpus, saveInput } from './corpus-folder.js';
+import { DumpCorpus } from './dump-corpus.js';
+import { mutateDump } from './mutate-dump.js';
+import { seedDumps } from './seed-dumps.js';
+
+const { values, positionals } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '60' },
+    runs: { type: 'string', default: 'Infinity' },
+    seed: { type: 'string', default: String(1 + Math.floor(Math.random() * 2 ** 31)) },
+    merge: { type: 'boolean', default: false },
+  },
+  allowPositionals: true,
+});
+const folder = positionals[0] ?? 'build-fuzz/dumps';
+const found = path.join(folder, 'corpus');
+const kept = path.join(corpusFolder, 'dumps');
+
+const known = [...readCorpus(kept), ...readCorpus(found)].map(({ bytes }) => bytes);
+let running: Uint8Array = new Uint8Array();
+const corpus = new DumpCorpus(!values.merge, (input) => {
+  running = input;
+  writeFileSync(path.join(folder, 'running'), input);
+});
+
+try {
+  if (values.merge) await merge();
+  else await fuzz(Number(values.seconds), Number(values.runs), Number(values.seed));
+} catch (error) {
+  console.error(error);
+  console.error(`FINDING: ${saveInput(folder, running, 'finding-')}`);
+  process.exitCode = 1;
+}
+
+async function fuzz(seconds: number, runs: number, seed: number): Promise<void> {
+  const random = new Random(seed);
+  const end = performance.now() + seconds * 1000;
+  for (const input of [...known, ...seedDumps()]) await corpus.add(input);
+  report(`begins with ${corpus.inputs.length} inputs, --seed=${seed}`);
+  const first = corpus.executions;
+  while (performance.now() < end && corpus.executions - first < runs) {
+    const input = mutateDump(corpus.pick(random), corpus.pick(random), random);
+    if (await corpus.add(input)) saveInput(found, input);
+  }
+  report(`${JSON.stringify(Object.fromEntries(corpus.outcomes))}`);
+}
+
+async function merge(): Promise<void> {
+  const inputs = [...known, ...seedDumps()].sort((a, b) => a.length - b.length);
+  for (const input of inputs) await corpus.add(input);
+  for (const { name } of readCorpus(kept)) {
+    if (/^[0-9a-f]{40}$/.test(name)) rmSync(path.join(kept, name));
+  }
+  for (const input of corpus.inputs) saveInput(kept, input);
+  report(`${corpus.inputs.length} inputs of ${inputs.length} are left`);
+}
+
+function report(message: string): void {
+  console.log(`dumps: ${corpus.executions} executions, ${corpus.blocks} blocks; ${message}`);
+}
