@@ -341,6 +341,25 @@ suite('what a tree leaves open, and its flat views settle', () => {
     assert.match(flatText(text), /-000000000000000f \(prio 0, ram\): gone @0000000000000010\n/);
   });
 
+  test('an alias does not show itself, nor what leads back to it', () => {
+    const alias = (name: string, target: string) =>
+      `  ${range(0, 15)} (prio 0, ram): alias ${name} @${target} ${range(0, 15)}`;
+    const itself = ['memory-region: a', alias('b', 'a'), ''].join('\n');
+    const circle = [
+      'memory-region: a',
+      alias('b', 'c'),
+      '',
+      'memory-region: c',
+      alias('d', 'a'),
+      '',
+    ];
+    for (const text of [itself, circle.join('\n')]) {
+      const { document, notes } = readMonitorText(tree() + text);
+      assert.ok(notes.some(({ code }) => code === 'missing-target'));
+      buildTopology(document).topology.close();
+    }
+  });
+
   test('what cannot be settled is said with its line', () => {
     const text = tree(io(0, 15, 'device')) + view(`  ${range(0, 15)} (prio 0, i/o): another`);
     const note = readMonitorText(text).notes.find(({ code }) => code === 'view-mismatch');

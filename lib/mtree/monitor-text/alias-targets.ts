@@ -32,6 +32,8 @@ class TargetQueue {
   readonly #complete: boolean;
   /** How many targets have been seen by an alias so far. */
   #queued = 0;
+  /** What an alias leads to: its target, or something behind that. */
+  readonly #leadsTo = new Map<TextRegion, TextRegion>();
 
   constructor(targets: readonly Target[], complete: boolean) {
     this.#targets = targets;
@@ -55,6 +57,7 @@ class TargetQueue {
     this.#queued = Math.max(this.#queued, index + 1);
     alias.candidates = indexes.map((at) => this.#region(at));
     alias.target = this.#region(index);
+    this.#leadsTo.set(alias, alias.target);
   }
 
   #region(index: number): TextRegion {
@@ -62,10 +65,24 @@ class TargetQueue {
   }
 
   #plausible(alias: TextRegion, reading: AliasReading): number[] {
-    const named = this.#byName.get(reading.target)?.around(this.#queued) ?? [];
+    const namesakes = this.#byName.get(reading.target)?.around(this.#queued) ?? [];
+    const named = namesakes.filter((index) => this.#endOf(this.#region(index)) !== alias);
     const queued = this.#complete ? named.filter((index) => index <= this.#queued) : named;
     const typed = queued.filter((index) => canShow(alias, this.#region(index)));
     return typed.length > 0 ? typed : named;
+  }
+
+  /** Where aliases of aliases lead: an alias that is still without a target, or what is none. */
+  #endOf(region: TextRegion): TextRegion {
+    let end = region;
+    for (let next = this.#leadsTo.get(end); next; next = this.#leadsTo.get(end)) end = next;
+    // The next one who asks gets there at once: a chain can be as long as the dump.
+    for (let at = region; at !== end; ) {
+      const next = this.#leadsTo.get(at) ?? end;
+      this.#leadsTo.set(at, end);
+      at = next;
+    }
+    return end;
   }
 
   /**
@@ -132,7 +149,7 @@ function standIn(alias: TextRegion, madeUp: Map<string, TextRegion>, notes: Note
   if (end > region.size) region.size = end < wholeRange ? end : wholeRange;
   madeUp.set(name, region);
   if (known) return known;
-  const message = `alias ${alias.label} shows "${name}", which has no "memory-region:" block; it is taken for ${alias.type} without subregions`;
+  const message = `alias ${alias.label} shows "${name}", which has no "memory-region:" block that it can show; it is taken for ${alias.type} without subregions`;
   notes.add('missing-target', alias.line.line, message);
   return region;
 }

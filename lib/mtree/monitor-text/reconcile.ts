@@ -111,15 +111,15 @@ function shareTarget(
   const { target } = alias;
   const candidate = alias.candidates.find((one) => roots.has(one));
   const twin = [...roots].find((one) => looksLike(one, target));
-  if (candidate) alias.target = candidate;
+  if (candidate) alias.retarget(candidate);
   else if (twin && target) exchangeTargets(regions, twin, target);
 }
 
 /** Which of several regions that look the same has a block of its own was a guess: the other one has it. */
 function exchangeTargets(regions: readonly TextRegion[], one: TextRegion, other: TextRegion): void {
   for (const region of regions) {
-    if (region.target === one) region.target = other;
-    else if (region.target === other) region.target = one;
+    if (region.target === one) region.retarget(other);
+    else if (region.target === other) region.retarget(one);
   }
 }
 

@@ -168,7 +168,7 @@ export class Repair {
 function tryTargets(alias: TextRegion, spot: Spot, isBetter: () => boolean): boolean {
   const { target } = alias;
   for (const candidate of alias.candidates) {
-    alias.target = candidate;
+    if (!alias.retarget(candidate)) continue;
     spot.look();
     if (candidate !== target && isBetter()) return true;
   }

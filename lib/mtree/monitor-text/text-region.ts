@@ -51,6 +51,13 @@ export class TextRegion {
     return this.line.alias?.offset ?? 0n;
   }
 
+  /** Makes an alias show another of the regions that it may mean, unless that leads back to it: then nothing changes. */
+  retarget(target: TextRegion): boolean {
+    for (let at: TextRegion | undefined = target; at; at = at.target) if (at === this) return false;
+    this.target = target;
+    return true;
+  }
+
   /** Whether the region answers itself. */
   get terminates(): boolean {
     return this.kind !== 'container' && this.kind !== 'alias';
