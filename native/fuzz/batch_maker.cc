@@ -23,8 +23,7 @@ constexpr uint32_t kAttributes = region_flag::kReadonly | region_flag::kNonvolat
 BatchMaker::Batch BatchMaker::Next() {
   before_ = rows_;
   records_ = {};
-  if (!started_) {
-    started_ = true;
+  if (made_++ == 0) {
     Put(0, WholeSpace());
     records_.PutSpace(0, 0);
     return {.records = std::exchange(records_, {})};
@@ -132,7 +131,7 @@ void BatchMaker::AddRow() {
   Region region = Make();
   const uint64_t stride = Length(region.size);
   RegionId id = rows_.empty() ? 0 : rows_.rbegin()->first;
-  for (int left = 4 * (Byte() % 64); left >= 0 && rows_.size() < kMaxRegions; --left) {
+  for (int left = 16 * (Byte() % 64); left >= 0 && rows_.size() < kMaxRegions; --left) {
     Put(++id, region);
     region.address += stride;
     ++region.sequence;
@@ -223,17 +222,28 @@ void BatchMaker::ChangeSpace() {
   }
 }
 
-// Bytes of a record as they come, which mostly are none.
+// A record that may be none: a good one with one field overwritten, or bytes as they come.
 void BatchMaker::WriteAnything() {
   const uint8_t what = Byte();
-  if (what >= 0x80) {
-    // A good record with one field of it overwritten.
-    records_.Put(what % 32, Make());
-    records_.Write(what / 2 % 16 * 4, uint32_t{Byte()} << Byte() % 32);
-    return;
+  const uint32_t id = Byte() % 32;
+  switch (what % 8) {
+    case 0:
+      records_.Remove(id);
+      for (size_t at = 0; at < kRecordBytes; ++at) records_.Write(at, Byte());
+      return;
+    case 1:
+      records_.Remove(id);
+      break;
+    case 2:
+      records_.PutSpace(id, Pick());
+      break;
+    case 3:
+      records_.RemoveSpace(id);
+      break;
+    default:
+      records_.Put(id, Make());
   }
-  records_.Remove(0);
-  for (size_t at = 0; at < kRecordBytes; ++at) records_.Write(at, Byte());
+  records_.Write(what / 8u % 16 * sizeof(uint32_t), uint32_t{Byte()} << Byte() % 32);
 }
 
 }  // namespace flatview::engine

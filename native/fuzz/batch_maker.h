@@ -13,7 +13,7 @@
 namespace flatview::engine {
 
 // So little that inputs of a few bytes exceed it.
-inline constexpr RenderBudget kFuzzBudget = {.visits = 1u << 14, .paints = 1u << 14};
+inline constexpr RenderBudget kFuzzBudget = {.visits = 1u << 14, .paints = 1u << 13};
 
 // Turns the bytes of a fuzzer into batches as TypeScript makes them: it knows the rows that are in
 // effect, so that most changes make sense, and each byte decides something. A few records are any
@@ -32,7 +32,7 @@ class BatchMaker {
   explicit BatchMaker(std::span<const uint8_t> input) : input_(input) {}
 
   // Whether the last batch was made.
-  bool done() const { return started_ && input_.empty(); }
+  bool done() const { return made_ == kMaxBatches || (made_ > 0 && input_.empty()); }
   // REQUIRES: !done().
   Batch Next();
   // The engine refused the last batch, or rolled it back: the rows are again what they were.
@@ -41,7 +41,9 @@ class BatchMaker {
  private:
   using Rows = std::map<RegionId, Region>;
 
-  static constexpr size_t kMaxRegions = 1500;
+  // As many as make a view of several levels, and no input slow.
+  static constexpr size_t kMaxRegions = 1600;
+  static constexpr uint32_t kMaxBatches = 48;
 
   uint8_t Byte();
   RegionId Pick();
@@ -62,7 +64,7 @@ class BatchMaker {
   void WriteAnything();
 
   std::span<const uint8_t> input_;
-  bool started_ = false;
+  uint32_t made_ = 0;
   Rows rows_;
   Rows before_;
   uint64_t sequence_ = 0;

@@ -22,16 +22,16 @@ std::vector<uint8_t> ReadFile(const char* path) {
 }
 
 void PrintCommit(const BatchMaker::Batch& batch, const Status& status) {
-  std::printf("{\"rolledBack\":%s,\"refusal\":%d,\"records\":\"",
-              batch.rolled_back ? "true" : "false", static_cast<int>(status.refusal));
+  std::printf(R"({"rolledBack":%s,"refusal":%d,"records":")", batch.rolled_back ? "true" : "false",
+              static_cast<int>(status.refusal));
   for (const std::byte byte : batch.records.bytes()) std::printf("%02x", static_cast<int>(byte));
-  std::printf("\"}");
+  std::printf(R"("})");
 }
 
 void PrintInput(const char* path) {
   const std::vector<uint8_t> input = ReadFile(path);
   const std::string name = path;
-  std::printf("{\"name\":\"%s\",\"commits\":[", name.substr(name.rfind('/') + 1).c_str());
+  std::printf(R"({"name":"%s","commits":[)", name.substr(name.rfind('/') + 1).c_str());
   Engine engine({.budget = kFuzzBudget});
   BatchMaker maker(input);
   for (const char* separator = ""; !maker.done(); separator = ",") {

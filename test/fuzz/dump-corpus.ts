@@ -12,6 +12,8 @@ export class DumpCorpus {
   /** How often each came out. */
   readonly outcomes = new Map<Outcome, number>();
   executions = 0;
+  /** The longest that an input took, in milliseconds. */
+  slowest = 0;
   readonly #coverage = new BlockCoverage('/lib/mtree/');
   readonly #seen = new Set<string>();
   readonly #magnitudes: boolean;
@@ -51,7 +53,9 @@ export class DumpCorpus {
   async add(bytes: Uint8Array): Promise<boolean> {
     const input = bytes.subarray(0, maxBytes);
     this.#beforeRun(input);
+    const begin = performance.now();
     const outcome = checkDump(input);
+    this.slowest = Math.max(this.slowest, performance.now() - begin);
     this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
     this.executions++;
     // Native memory is given back by finalizers, which run between turns.

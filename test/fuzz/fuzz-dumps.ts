@@ -46,15 +46,16 @@ try {
 
 async function fuzz(seconds: number, runs: number, seed: number): Promise<void> {
   const random = new Random(seed);
-  const end = performance.now() + seconds * 1000;
   for (const input of [...known, ...seedDumps()]) await corpus.add(input);
   report(`begins with ${corpus.inputs.length} inputs, --seed=${seed}`);
   const first = corpus.executions;
+  const end = performance.now() + seconds * 1000;
   while (performance.now() < end && corpus.executions - first < runs) {
     const input = mutateDump(corpus.pick(random), corpus.pick(random), random);
     if (await corpus.add(input)) saveInput(found, input);
   }
-  report(`${JSON.stringify(Object.fromEntries(corpus.outcomes))}`);
+  const outcomes = [...corpus.outcomes].map(([outcome, count]) => `${outcome} ${count}`);
+  report(`${outcomes.join(', ')}; the slowest took ${corpus.slowest.toFixed(0)} ms`);
 }
 
 async function merge(): Promise<void> {

@@ -16,7 +16,18 @@ const addresses = ['0', '1', 'fff', '1000', 'fffffffe', 'ffffffff', '100000000']
 const lastAddresses = ['7fffffffffffffff', '8000000000000000', 'fffffffffffff000'];
 const ends = ['fffffffffffffffe', 'ffffffffffffffff'];
 const types = ['container', 'i/o', 'ram', 'rom', 'romd', 'ramd', 'nv-ram', 'nv-i/o', 'alias'];
-const priorities = ['0', '1', '-1', '2147483647', '-2147483648', '2147483648', '1e3', '-'];
+const priorities = [
+  '0',
+  '-0',
+  '1',
+  '-1',
+  '007',
+  '2147483647',
+  '-2147483648',
+  '2147483648',
+  '1e3',
+  '-',
+];
 const endings = [' [disabled]', ' orphan', ' owner:{dev id=net0}', ' parent:{obj path=/a}', '\r'];
 const viewEndings = [' @0000000000001000', ' KVM', ' @0000000000000000 hvf', ' '];
 const names = [

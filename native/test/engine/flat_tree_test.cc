@@ -45,7 +45,7 @@ Ranges Replace(const Ranges& ranges, const AddressRange& window, const Ranges& b
 }
 
 TEST(FlatTree, HoldsAnyNumberOfRanges) {
-  for (const uint64_t count : {0, 1, 31, 32, 33, 500, 513, 20'000}) {
+  for (const uint64_t count : {0u, 1u, 31u, 32u, 33u, 500u, 513u, 20'000u}) {
     const Ranges ranges = Some(7, count, 3);
     const FlatTree tree = FlatTreeSplicer().Build(ranges);
     EXPECT_EQ(tree.size(), count);
@@ -83,7 +83,7 @@ TEST(FlatTree, SplicesLikeAVectorAndLeavesOldTreesAlone) {
 
 TEST(FlatTree, IsTheSameOnlyAsItsCopies) {
   const FlatTree tree = FlatTreeSplicer().Build(Some(0, 100, 1));
-  const FlatTree copy = tree;
+  const FlatTree copy = tree;  // NOLINT(performance-unnecessary-copy-initialization)
   EXPECT_TRUE(copy.SameAs(tree));
   EXPECT_FALSE(FlatTreeSplicer().Build(Some(0, 100, 1)).SameAs(tree));
 }

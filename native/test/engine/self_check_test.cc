@@ -40,7 +40,7 @@ class SelfCheckTest : public testing::Test {
     ASSERT_TRUE(views_.Update(windows, budget, update_).ok());
   }
 
-  std::string Check(const Status& status = {}) {
+  std::string Check(const Status& status = {}) const {
     const auto failure = CheckViews(regions_, spaces_, views_, status, RenderBudget{});
     return failure ? failure->message : "";
   }
