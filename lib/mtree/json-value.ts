@@ -61,7 +61,7 @@ export class JsonValue {
     if (!Number.isInteger(value) || value < low || value > high) {
       this.fail(`is ${value}, not an integer of ${low} to ${high}`);
     }
-    return value;
+    return value + 0; // -0 is 0
   }
 
   /** A 64-bit address or offset. */

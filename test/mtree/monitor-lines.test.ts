@@ -341,6 +341,16 @@ suite('what a tree leaves open, and its flat views settle', () => {
     assert.match(flatText(text), /-000000000000000f \(prio 0, ram\): gone @0000000000000010\n/);
   });
 
+  test('a priority of -0 is 0, in text and in JSON', () => {
+    const text = tree(`    ${range(0, 15)} (prio -0, ram): x`);
+    const json =
+      '{"regions":[{"id":-0,"name":"x","type":"ram","size":1,"priority":-0}],"address_spaces":[]}';
+    for (const source of [text, json]) {
+      const { regions } = readTopology(Buffer.from(source)).document;
+      assert.equal(regions.find(({ name }) => name === 'x')?.priority, 0);
+    }
+  });
+
   test('an alias does not show itself, nor what leads back to it', () => {
     const alias = (name: string, target: string) =>
       `  ${range(0, 15)} (prio 0, ram): alias ${name} @${target} ${range(0, 15)}`;

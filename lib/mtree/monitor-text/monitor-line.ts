@@ -101,7 +101,7 @@ function parseRange(line: string, indent: number, number: number): RangeLine {
     indent,
     start: BigInt(`0x${start}`),
     end: BigInt(`0x${end}`),
-    priority: Number(priority),
+    priority: Number(priority) + 0, // -0 is 0
     nonvolatile: nonvolatile !== undefined,
     type: monitorTypes.find((one) => one === type) ?? 'i/o',
     text,
