@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <new>
+#include <utility>
 
 namespace flatview::engine {
 namespace {
@@ -33,14 +35,17 @@ Draft Allocate(size_t height, size_t count) {
   return {node, keys, reinterpret_cast<std::byte*>(keys + count)};
 }
 
+void WriteRanges(std::span<const FlatRange> ranges, uint64_t* keys, FlatNode::Rest* rests) {
+  for (const FlatRange& range : ranges) {
+    *keys++ = range.first;
+    *rests++ = {range.last, range.offset, range.region, range.attributes};
+  }
+}
+
 FlatNodeRef MakeLeaf(std::span<const FlatRange> ranges) {
   const Draft draft = Allocate(0, ranges.size());
   auto* const rests = reinterpret_cast<FlatNode::Rest*>(draft.items);
-  for (size_t i = 0; i < ranges.size(); ++i) {
-    const FlatRange& range = ranges[i];
-    draft.keys[i] = range.first;
-    rests[i] = {range.last, range.offset, range.region, range.attributes};
-  }
+  WriteRanges(ranges, draft.keys, rests);
   return FlatNodeRef(draft.node);
 }
 
@@ -71,6 +76,41 @@ void PackLeaves(std::span<const FlatRange> ranges, std::vector<FlatNodeRef>& out
 
 void PackInner(std::span<FlatNodeRef> children, std::vector<FlatNodeRef>& out) {
   Pack(children, kMaxChildren, out, MakeInner);
+}
+
+// A leaf with `ranges` in the place of those of `leaf` from `begin` to `end`.
+FlatNodeRef CopyLeaf(const FlatNode& leaf, size_t begin, size_t end,
+                     std::span<const FlatRange> ranges) {
+  const size_t behind = leaf.count - end;
+  const Draft draft = Allocate(0, begin + ranges.size() + behind);
+  auto* const rests = reinterpret_cast<FlatNode::Rest*>(draft.items);
+  uint64_t* const keys = std::copy_n(leaf.keys(), begin, draft.keys);
+  WriteRanges(ranges, keys, std::copy_n(leaf.rests(), begin, rests));
+  std::copy_n(leaf.keys() + end, behind, keys + ranges.size());
+  std::copy_n(leaf.rests() + end, behind, rests + begin + ranges.size());
+  return FlatNodeRef(draft.node);
+}
+
+// An inner node with `child` in the place of the one at `index`.
+FlatNodeRef CopyInner(const FlatNode& node, size_t index, FlatNodeRef child) {
+  const Draft draft = Allocate(node.height, node.count);
+  auto* const nodes = reinterpret_cast<const FlatNode**>(draft.items);
+  std::copy_n(node.keys(), node.count, draft.keys);
+  for (size_t i = 0; i < node.count; ++i) {
+    if (i != index) nodes[i] = FlatNodeRef::Share(node.children()[i]).Detach();
+  }
+  draft.keys[index] = child->keys()[0];
+  nodes[index] = child.Detach();
+  return FlatNodeRef(draft.node);
+}
+
+// The same, in the node itself. REQUIRES: no tree has it but one that nobody else sees.
+FlatNodeRef ChangeInner(const FlatNode& node, size_t index, FlatNodeRef child) {
+  auto* const keys = const_cast<uint64_t*>(node.keys());
+  keys[index] = child->keys()[0];
+  const FlatNode*& place = const_cast<const FlatNode**>(node.children())[index];
+  const FlatNodeRef before(std::exchange(place, child.Detach()));
+  return FlatNodeRef::Share(&node);
 }
 
 void ShareChildren(const FlatNode& node, size_t begin, size_t end, std::vector<FlatNodeRef>& out) {
@@ -116,14 +156,19 @@ void FlatTree::Cursor::NextLeaf() {
   }
 }
 
-FlatTree FlatTreeSplicer::Splice(const FlatTree& tree, const AddressRange& window,
+// Whether nobody else has the node, provided that nobody else has one above it.
+bool FlatTreeSplicer::IsSole(const FlatNode& node) {
+  return node.references.load(std::memory_order_acquire) == 1;
+}
+
+FlatTree FlatTreeSplicer::Splice(FlatTree tree, const AddressRange& window,
                                  std::span<const FlatRange> ranges) {
   removed_ = 0;
   nodes_.clear();
   if (tree.empty()) {
     PackLeaves(ranges, nodes_);
   } else {
-    Replace(*tree.root_, window, ranges, nodes_);
+    Replace({*tree.root_, IsSole(*tree.root_)}, window, ranges, nodes_);
   }
   while (nodes_.size() > 1) {
     above_.clear();
@@ -137,24 +182,41 @@ FlatTree FlatTreeSplicer::Splice(const FlatTree& tree, const AddressRange& windo
   return {std::move(root), tree.size() - removed_ + ranges.size()};
 }
 
-// Appends to `out` what takes the place of `node`: nodes of the same height, or nothing.
-void FlatTreeSplicer::Replace(const FlatNode& node, const AddressRange& window,
+// Appends to `out` what takes the place of `old`: nodes of the same height, or nothing.
+void FlatTreeSplicer::Replace(const Old& old, const AddressRange& window,
                               std::span<const FlatRange> ranges, Nodes& out) {
+  const FlatNode& node = old.node;
   if (node.height == 0) return ReplaceInLeaf(node, window, ranges, out);
   const size_t first = node.Search(window.first);
   const size_t last = node.Search(window.last);
-  Nodes children = std::move(Level(node.height));
-  ShareChildren(node, 0, first, children);
-  Replace(*node.children()[first], window, ranges, children);
-  if (first != last) {
+  Nodes fresh = std::move(Level(node.height));
+  const auto replace = [&](size_t index, std::span<const FlatRange> by) {
+    const FlatNode& child = *node.children()[index];
+    Replace({child, old.is_sole && IsSole(child)}, window, by, fresh);
+  };
+  replace(first, ranges);
+  if (first == last && fresh.size() == 1 && !IsSmall(*fresh.front())) {
+    FlatNodeRef& child = fresh.front();
+    out.push_back(old.is_sole ? ChangeInner(node, first, std::move(child))
+                              : CopyInner(node, first, std::move(child)));
+  } else {
     for (size_t i = first + 1; i < last; ++i) removed_ += CountRanges(*node.children()[i]);
-    Replace(*node.children()[last], window, {}, children);
+    if (first != last) replace(last, {});
+    Repack(node, first, last, fresh, out);
   }
+  fresh.clear();
+  Level(node.height) = std::move(fresh);
+}
+
+// Appends nodes with `fresh` in the place of the children of `node` from `first` to `last`.
+void FlatTreeSplicer::Repack(const FlatNode& node, size_t first, size_t last, Nodes& fresh,
+                             Nodes& out) {
+  Nodes children;
+  ShareChildren(node, 0, first, children);
+  std::move(fresh.begin(), fresh.end(), std::back_inserter(children));
   ShareChildren(node, last + 1, node.count, children);
   Repair(children);
   PackInner(children, out);
-  children.clear();
-  Level(node.height) = std::move(children);
 }
 
 void FlatTreeSplicer::ReplaceInLeaf(const FlatNode& leaf, const AddressRange& window,
@@ -163,11 +225,15 @@ void FlatTreeSplicer::ReplaceInLeaf(const FlatNode& leaf, const AddressRange& wi
   if (leaf.rests()[begin].last < window.first) ++begin;
   size_t end = leaf.Search(window.last);
   if (leaf.keys()[end] <= window.last) ++end;
+  end = std::max(begin, end);
+  removed_ += end - begin;
+  const size_t count = leaf.count - (end - begin) + ranges.size();
+  if (count == 0) return;
+  if (count <= kMaxRanges) return out.push_back(CopyLeaf(leaf, begin, end, ranges));
   ranges_.clear();
   for (size_t i = 0; i < begin; ++i) ranges_.push_back(leaf.Range(i));
   ranges_.insert(ranges_.end(), ranges.begin(), ranges.end());
-  for (size_t i = std::max(begin, end); i < leaf.count; ++i) ranges_.push_back(leaf.Range(i));
-  removed_ += end > begin ? end - begin : 0;
+  for (size_t i = end; i < leaf.count; ++i) ranges_.push_back(leaf.Range(i));
   PackLeaves(ranges_, out);
 }
 

@@ -76,7 +76,8 @@ Status ViewUpdate::RenderWindow(RegionId root, const AddressRange& window, Rende
   if (!status.ok()) return status;
   const AddressRange replaced = JoinEdges(rendered_window, tree);
   compared.push_back(replaced);
-  if (!Holds(tree, replaced, rendered_)) tree = splicer_.Splice(tree, replaced, rendered_);
+  if (!Holds(tree, replaced, rendered_))
+    tree = splicer_.Splice(std::move(tree), replaced, rendered_);
   return {};
 }
 
