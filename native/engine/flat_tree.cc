@@ -189,31 +189,31 @@ void FlatTreeSplicer::Replace(const Old& old, const AddressRange& window,
   if (node.height == 0) return ReplaceInLeaf(node, window, ranges, out);
   const size_t first = node.Search(window.first);
   const size_t last = node.Search(window.last);
-  Nodes fresh = std::move(Level(node.height));
+  const size_t begin = out.size();
   const auto replace = [&](size_t index, std::span<const FlatRange> by) {
     const FlatNode& child = *node.children()[index];
-    Replace({child, old.is_sole && IsSole(child)}, window, by, fresh);
+    Replace({child, old.is_sole && IsSole(child)}, window, by, out);
   };
   replace(first, ranges);
-  if (first == last && fresh.size() == 1 && !IsSmall(*fresh.front())) {
-    FlatNodeRef& child = fresh.front();
-    out.push_back(old.is_sole ? ChangeInner(node, first, std::move(child))
-                              : CopyInner(node, first, std::move(child)));
-  } else {
-    for (size_t i = first + 1; i < last; ++i) removed_ += CountRanges(*node.children()[i]);
-    if (first != last) replace(last, {});
-    Repack(node, first, last, fresh, out);
+  if (first == last && out.size() == begin + 1 && !IsSmall(*out.back())) {
+    FlatNodeRef& child = out.back();
+    child = old.is_sole ? ChangeInner(node, first, std::move(child))
+                        : CopyInner(node, first, std::move(child));
+    return;
   }
-  fresh.clear();
-  Level(node.height) = std::move(fresh);
+  for (size_t i = first + 1; i < last; ++i) removed_ += CountRanges(*node.children()[i]);
+  if (first != last) replace(last, {});
+  Repack(node, first, last, begin, out);
 }
 
-// Appends nodes with `fresh` in the place of the children of `node` from `first` to `last`.
-void FlatTreeSplicer::Repack(const FlatNode& node, size_t first, size_t last, Nodes& fresh,
+// Makes nodes of what `out` has from `begin` on, in the place of the children of `node` from
+// `first` to `last`, and of the others.
+void FlatTreeSplicer::Repack(const FlatNode& node, size_t first, size_t last, size_t begin,
                              Nodes& out) {
   Nodes children;
   ShareChildren(node, 0, first, children);
-  std::move(fresh.begin(), fresh.end(), std::back_inserter(children));
+  std::move(out.begin() + static_cast<ptrdiff_t>(begin), out.end(), std::back_inserter(children));
+  out.resize(begin);
   ShareChildren(node, last + 1, node.count, children);
   Repair(children);
   PackInner(children, out);
@@ -266,11 +266,6 @@ void FlatTreeSplicer::MergePair(FlatNodeRef& a, FlatNodeRef& b) {
   }
   a = std::move(merged.front());
   b = merged.size() > 1 ? std::move(merged.back()) : FlatNodeRef();
-}
-
-FlatTreeSplicer::Nodes& FlatTreeSplicer::Level(size_t height) {
-  if (levels_.size() <= height) levels_.resize(height + 1);
-  return levels_[height];
 }
 
 }  // namespace flatview::engine

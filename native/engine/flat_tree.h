@@ -189,17 +189,15 @@ class FlatTreeSplicer {
   static bool IsSole(const FlatNode& node);
   void Replace(const Old& old, const AddressRange& window, std::span<const FlatRange> ranges,
                Nodes& out);
-  void Repack(const FlatNode& node, size_t first, size_t last, Nodes& fresh, Nodes& out);
+  void Repack(const FlatNode& node, size_t first, size_t last, size_t begin, Nodes& out);
   void ReplaceInLeaf(const FlatNode& leaf, const AddressRange& window,
                      std::span<const FlatRange> ranges, Nodes& out);
   void Repair(Nodes& nodes);
   void MergePair(FlatNodeRef& a, FlatNodeRef& b);
-  Nodes& Level(size_t height);
 
   size_t removed_ = 0;
   std::vector<FlatRange> ranges_;
-  // What takes the place of nodes: of each height, and at the top.
-  std::vector<Nodes> levels_;
+  // Nodes that are being put together.
   Nodes nodes_;
   Nodes above_;
 };

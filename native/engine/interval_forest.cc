@@ -15,16 +15,6 @@ uint32_t Weight(RegionId id) {
 
 }  // namespace
 
-RegionId IntervalForest::OwnerOf(RegionId id) const {
-  const Node* const node = nodes_.Find(id);
-  return node != nullptr ? node->owner : kNoRegion;
-}
-
-IntervalForest::Tree IntervalForest::TreeOf(RegionId owner) const {
-  const Tree* const tree = trees_.Find(owner);
-  return tree != nullptr ? *tree : kNoRegion;
-}
-
 void IntervalForest::Insert(RegionId owner, RegionId id, const Interval& interval) {
   Node& node = nodes_.Use(id);
   node.interval = interval;

@@ -68,11 +68,17 @@ class IntervalForest {
   void Erase(RegionId id);
 
   // The region in whose tree `id` is, or kNoRegion.
-  RegionId OwnerOf(RegionId id) const;
+  RegionId OwnerOf(RegionId id) const {
+    const Node* const node = nodes_.Find(id);
+    return node != nullptr ? node->owner : kNoRegion;
+  }
   // REQUIRES: `id` is in a tree.
   const Interval& IntervalOf(RegionId id) const { return nodes_[id].interval; }
 
-  Tree TreeOf(RegionId owner) const;
+  Tree TreeOf(RegionId owner) const {
+    const Tree* const tree = trees_.Find(owner);
+    return tree != nullptr ? *tree : kNoRegion;
+  }
   // REQUIRES: `tree` is not empty.
   const Node& At(Tree tree) const { return nodes_[tree]; }
 
@@ -90,9 +96,13 @@ class IntervalForest {
   bool ForEachWhile(Tree tree, const AddressRange& range, const Visit& visit) const {
     while (tree != kNoRegion) {
       const Node& node = At(tree);
+      if (node.interval.range.first > range.last) {
+        tree = node.left;
+        continue;
+      }
       if (node.max_last < range.first) break;
-      if (node.left != kNoRegion && !ForEachWhile(node.left, range, visit)) return false;
-      if (node.interval.range.first > range.last) break;
+      const bool looks_left = node.left != kNoRegion && At(node.left).max_last >= range.first;
+      if (looks_left && !ForEachWhile(node.left, range, visit)) return false;
       if (node.interval.range.last >= range.first && !visit(tree, node.interval)) return false;
       tree = node.right;
     }

@@ -17,8 +17,8 @@ void Liveness::Update(std::span<const RegionTable::Change> changes,
   for (const RegionTable::Change& change : changes) {
     FollowContainer(change.id);
     FollowTarget(change.id);
-    // Their first subregion came, or their last one went.
-    if (const Region* const region = regions_.Find(change.id)) FollowContainer(region->parent);
+    // The first subregion of one can have come, or the last one of the other have gone.
+    FollowContainer(children_.ContainerOf(change.id));
     if (change.existed) FollowContainer(change.before.parent);
   }
   WakeAll();
