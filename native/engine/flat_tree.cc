@@ -28,6 +28,7 @@ struct Draft {
 Draft Allocate(size_t height, size_t count) {
   const size_t item = height == 0 ? sizeof(FlatNode::Rest) : sizeof(const FlatNode*);
   void* const memory = ::operator new(sizeof(FlatNode) + count * (sizeof(uint64_t) + item));
+  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): FlatNodeRef owns it, by its references.
   auto* const node = new (memory) FlatNode{.references = 1,
                                            .count = static_cast<uint16_t>(count),
                                            .height = static_cast<uint16_t>(height)};
@@ -106,9 +107,10 @@ FlatNodeRef CopyInner(const FlatNode& node, size_t index, FlatNodeRef child) {
 
 // The same, in the node itself. REQUIRES: no tree has it but one that nobody else sees.
 FlatNodeRef ChangeInner(const FlatNode& node, size_t index, FlatNodeRef child) {
-  auto* const keys = const_cast<uint64_t*>(node.keys());
-  keys[index] = child->keys()[0];
+  // NOLINTBEGIN(cppcoreguidelines-pro-type-const-cast): Allocate made it, as memory to write.
+  const_cast<uint64_t*>(node.keys())[index] = child->keys()[0];
   const FlatNode*& place = const_cast<const FlatNode**>(node.children())[index];
+  // NOLINTEND(cppcoreguidelines-pro-type-const-cast)
   const FlatNodeRef before(std::exchange(place, child.Detach()));
   return FlatNodeRef::Share(&node);
 }
@@ -132,6 +134,7 @@ void FlatNodeRef::Release(const FlatNode* node) {
   if (node->height != 0) {
     for (size_t i = 0; i < node->count; ++i) Release(node->children()[i]);
   }
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): nobody reads it any more.
   ::operator delete(const_cast<FlatNode*>(node));
 }
 
@@ -165,10 +168,12 @@ FlatTree FlatTreeSplicer::Splice(FlatTree tree, const AddressRange& window,
                                  std::span<const FlatRange> ranges) {
   removed_ = 0;
   nodes_.clear();
-  if (tree.empty()) {
+  const size_t size = tree.size();
+  const FlatNodeRef old = std::move(tree.root_);
+  if (old.get() == nullptr) {
     PackLeaves(ranges, nodes_);
   } else {
-    Replace({*tree.root_, IsSole(*tree.root_)}, window, ranges, nodes_);
+    Replace({*old, IsSole(*old)}, window, ranges, nodes_);
   }
   while (nodes_.size() > 1) {
     above_.clear();
@@ -179,7 +184,7 @@ FlatTree FlatTreeSplicer::Splice(FlatTree tree, const AddressRange& window,
   while (root.get() != nullptr && root->height != 0 && root->count == 1) {
     root = FlatNodeRef::Share(root->children()[0]);
   }
-  return {std::move(root), tree.size() - removed_ + ranges.size()};
+  return {std::move(root), size - removed_ + ranges.size()};
 }
 
 // Appends to `out` what takes the place of `old`: nodes of the same height, or nothing.

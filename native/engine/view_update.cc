@@ -98,12 +98,12 @@ Status ViewUpdate::RenderBetween(RegionId root, const AddressRange& window, cons
   if (const Status status = renderer_.Render(root, wide, budget, rendered_); !status.ok()) {
     return status;
   }
-  if (wide.first != window.first && !rendered_.empty()) {
+  if (below && wide.first != window.first && !rendered_.empty()) {
     FlatRange& range = rendered_.front();
     range.offset -= range.first - below->first;
     range.first = below->first;
   }
-  if (wide.last != window.last && !rendered_.empty()) {
+  if (above && wide.last != window.last && !rendered_.empty()) {
     rendered_.back().last = above->last;
   } else if (above) {
     AppendRange(*above, window.last + 1, above->last, rendered_);
