@@ -38,6 +38,7 @@
     ],
     "tests": [
       "native/test/engine/batch_test.cc",
+      "native/test/engine/commit_work_test.cc",
       "native/test/engine/engine_test.cc",
       "native/test/engine/flat_tree_test.cc",
       "native/test/engine/flat_view_test.cc",

@@ -18,25 +18,25 @@ void ChildIndex::Sync(RegionId id) {
   const bool shows = region != nullptr && region->Has(region_flag::kEnabled);
   const RegionId before = ContainerOf(id);
   const RegionId after = shows ? region->parent : kNoRegion;
-  const Interval interval = after != kNoRegion ? Describe(id, *region) : Interval{};
-  if (before == after && (after == kNoRegion || forest_.IntervalOf(id) == interval)) return;
+  if (before == after) {
+    if (after != kNoRegion) SyncInterval(id, *region);
+    return;
+  }
   if (before != kNoRegion) forest_.Erase(id);
-  if (after != kNoRegion) forest_.Insert(after, id, interval);
+  if (after != kNoRegion) forest_.Insert(after, id, Describe(id, *region));
   SyncLeaf(before);
   SyncLeaf(after);
 }
 
 // Has the place of a container, if it has one, say whether something lies in it.
 void ChildIndex::SyncLeaf(RegionId id) {
-  const RegionId container = ContainerOf(id);
   const Region* const region = regions_.Find(id);
-  if (container == kNoRegion || region == nullptr) return;
-  Interval interval = forest_.IntervalOf(id);
-  const bool was_leaf = interval.is_leaf;
-  interval.is_leaf = !region->is_alias() && !HasChildren(id);
-  if (was_leaf == interval.is_leaf) return;
-  forest_.Erase(id);
-  forest_.Insert(container, id, interval);
+  if (ContainerOf(id) != kNoRegion && region != nullptr) SyncInterval(id, *region);
+}
+
+void ChildIndex::SyncInterval(RegionId id, const Region& region) {
+  const Interval interval = Describe(id, region);
+  if (forest_.IntervalOf(id) != interval) forest_.Change(id, interval);
 }
 
 EnabledChildren ChildIndex::ChildrenOf(RegionId id) const {

@@ -35,6 +35,7 @@ class ChildIndex {
 
  private:
   void SyncLeaf(RegionId id);
+  void SyncInterval(RegionId id, const Region& region);
   Interval Describe(RegionId id, const Region& region) const;
 
   const RegionTable& regions_;

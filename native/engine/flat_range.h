@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "engine/region.h"
 
@@ -44,6 +45,18 @@ inline bool CanMerge(const FlatRange& a, const FlatRange& b) {
   const bool continues = b.offset > a.offset && b.offset - a.offset == b.first - a.first;
   return adjacent && continues && a.region == b.region && a.attributes == b.attributes &&
          (a.attributes & range_attribute::kUnmergeable) == 0;
+}
+
+// Appends the part of `range` from `first` to `last`, merging it with what comes before.
+inline void AppendRange(const FlatRange& range, uint64_t first, uint64_t last,
+                        std::vector<FlatRange>& view) {
+  const FlatRange part = {first, last, range.offset + (first - range.first), range.region,
+                          range.attributes};
+  if (!view.empty() && CanMerge(view.back(), part)) {
+    view.back().last = last;
+  } else {
+    view.push_back(part);
+  }
 }
 
 }  // namespace flatview::engine

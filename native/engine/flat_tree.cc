@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <new>
+#include <utility>
 
 namespace flatview::engine {
 namespace {
@@ -26,6 +28,7 @@ struct Draft {
 Draft Allocate(size_t height, size_t count) {
   const size_t item = height == 0 ? sizeof(FlatNode::Rest) : sizeof(const FlatNode*);
   void* const memory = ::operator new(sizeof(FlatNode) + count * (sizeof(uint64_t) + item));
+  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): FlatNodeRef owns it, by its references.
   auto* const node = new (memory) FlatNode{.references = 1,
                                            .count = static_cast<uint16_t>(count),
                                            .height = static_cast<uint16_t>(height)};
@@ -33,14 +36,17 @@ Draft Allocate(size_t height, size_t count) {
   return {node, keys, reinterpret_cast<std::byte*>(keys + count)};
 }
 
+void WriteRanges(std::span<const FlatRange> ranges, uint64_t* keys, FlatNode::Rest* rests) {
+  for (const FlatRange& range : ranges) {
+    *keys++ = range.first;
+    *rests++ = {range.last, range.offset, range.region, range.attributes};
+  }
+}
+
 FlatNodeRef MakeLeaf(std::span<const FlatRange> ranges) {
   const Draft draft = Allocate(0, ranges.size());
   auto* const rests = reinterpret_cast<FlatNode::Rest*>(draft.items);
-  for (size_t i = 0; i < ranges.size(); ++i) {
-    const FlatRange& range = ranges[i];
-    draft.keys[i] = range.first;
-    rests[i] = {range.last, range.offset, range.region, range.attributes};
-  }
+  WriteRanges(ranges, draft.keys, rests);
   return FlatNodeRef(draft.node);
 }
 
@@ -73,6 +79,42 @@ void PackInner(std::span<FlatNodeRef> children, std::vector<FlatNodeRef>& out) {
   Pack(children, kMaxChildren, out, MakeInner);
 }
 
+// A leaf with `ranges` in the place of those of `leaf` from `begin` to `end`.
+FlatNodeRef CopyLeaf(const FlatNode& leaf, size_t begin, size_t end,
+                     std::span<const FlatRange> ranges) {
+  const size_t behind = leaf.count - end;
+  const Draft draft = Allocate(0, begin + ranges.size() + behind);
+  auto* const rests = reinterpret_cast<FlatNode::Rest*>(draft.items);
+  uint64_t* const keys = std::copy_n(leaf.keys(), begin, draft.keys);
+  WriteRanges(ranges, keys, std::copy_n(leaf.rests(), begin, rests));
+  std::copy_n(leaf.keys() + end, behind, keys + ranges.size());
+  std::copy_n(leaf.rests() + end, behind, rests + begin + ranges.size());
+  return FlatNodeRef(draft.node);
+}
+
+// An inner node with `child` in the place of the one at `index`.
+FlatNodeRef CopyInner(const FlatNode& node, size_t index, FlatNodeRef child) {
+  const Draft draft = Allocate(node.height, node.count);
+  auto* const nodes = reinterpret_cast<const FlatNode**>(draft.items);
+  std::copy_n(node.keys(), node.count, draft.keys);
+  for (size_t i = 0; i < node.count; ++i) {
+    if (i != index) nodes[i] = FlatNodeRef::Share(node.children()[i]).Detach();
+  }
+  draft.keys[index] = child->keys()[0];
+  nodes[index] = child.Detach();
+  return FlatNodeRef(draft.node);
+}
+
+// The same, in the node itself. REQUIRES: no tree has it but one that nobody else sees.
+FlatNodeRef ChangeInner(const FlatNode& node, size_t index, FlatNodeRef child) {
+  // NOLINTBEGIN(cppcoreguidelines-pro-type-const-cast): Allocate made it, as memory to write.
+  const_cast<uint64_t*>(node.keys())[index] = child->keys()[0];
+  const FlatNode*& place = const_cast<const FlatNode**>(node.children())[index];
+  // NOLINTEND(cppcoreguidelines-pro-type-const-cast)
+  const FlatNodeRef before(std::exchange(place, child.Detach()));
+  return FlatNodeRef::Share(&node);
+}
+
 void ShareChildren(const FlatNode& node, size_t begin, size_t end, std::vector<FlatNodeRef>& out) {
   for (size_t i = begin; i < end; ++i) out.push_back(FlatNodeRef::Share(node.children()[i]));
 }
@@ -92,6 +134,7 @@ void FlatNodeRef::Release(const FlatNode* node) {
   if (node->height != 0) {
     for (size_t i = 0; i < node->count; ++i) Release(node->children()[i]);
   }
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): nobody reads it any more.
   ::operator delete(const_cast<FlatNode*>(node));
 }
 
@@ -116,14 +159,21 @@ void FlatTree::Cursor::NextLeaf() {
   }
 }
 
-FlatTree FlatTreeSplicer::Splice(const FlatTree& tree, const AddressRange& window,
+// Whether nobody else has the node, provided that nobody else has one above it.
+bool FlatTreeSplicer::IsSole(const FlatNode& node) {
+  return node.references.load(std::memory_order_acquire) == 1;
+}
+
+FlatTree FlatTreeSplicer::Splice(FlatTree tree, const AddressRange& window,
                                  std::span<const FlatRange> ranges) {
   removed_ = 0;
   nodes_.clear();
-  if (tree.empty()) {
+  const size_t size = tree.size();
+  const FlatNodeRef old = std::move(tree.root_);
+  if (old.get() == nullptr) {
     PackLeaves(ranges, nodes_);
   } else {
-    Replace(*tree.root_, window, ranges, nodes_);
+    Replace({*old, IsSole(*old)}, window, ranges, nodes_);
   }
   while (nodes_.size() > 1) {
     above_.clear();
@@ -134,27 +184,44 @@ FlatTree FlatTreeSplicer::Splice(const FlatTree& tree, const AddressRange& windo
   while (root.get() != nullptr && root->height != 0 && root->count == 1) {
     root = FlatNodeRef::Share(root->children()[0]);
   }
-  return {std::move(root), tree.size() - removed_ + ranges.size()};
+  return {std::move(root), size - removed_ + ranges.size()};
 }
 
-// Appends to `out` what takes the place of `node`: nodes of the same height, or nothing.
-void FlatTreeSplicer::Replace(const FlatNode& node, const AddressRange& window,
+// Appends to `out` what takes the place of `old`: nodes of the same height, or nothing.
+void FlatTreeSplicer::Replace(const Old& old, const AddressRange& window,
                               std::span<const FlatRange> ranges, Nodes& out) {
+  const FlatNode& node = old.node;
   if (node.height == 0) return ReplaceInLeaf(node, window, ranges, out);
   const size_t first = node.Search(window.first);
   const size_t last = node.Search(window.last);
-  Nodes children = std::move(Level(node.height));
-  ShareChildren(node, 0, first, children);
-  Replace(*node.children()[first], window, ranges, children);
-  if (first != last) {
-    for (size_t i = first + 1; i < last; ++i) removed_ += CountRanges(*node.children()[i]);
-    Replace(*node.children()[last], window, {}, children);
+  const size_t begin = out.size();
+  const auto replace = [&](size_t index, std::span<const FlatRange> by) {
+    const FlatNode& child = *node.children()[index];
+    Replace({child, old.is_sole && IsSole(child)}, window, by, out);
+  };
+  replace(first, ranges);
+  if (first == last && out.size() == begin + 1 && !IsSmall(*out.back())) {
+    FlatNodeRef& child = out.back();
+    child = old.is_sole ? ChangeInner(node, first, std::move(child))
+                        : CopyInner(node, first, std::move(child));
+    return;
   }
+  for (size_t i = first + 1; i < last; ++i) removed_ += CountRanges(*node.children()[i]);
+  if (first != last) replace(last, {});
+  Repack(node, first, last, begin, out);
+}
+
+// Makes nodes of what `out` has from `begin` on, in the place of the children of `node` from
+// `first` to `last`, and of the others.
+void FlatTreeSplicer::Repack(const FlatNode& node, size_t first, size_t last, size_t begin,
+                             Nodes& out) {
+  Nodes children;
+  ShareChildren(node, 0, first, children);
+  std::move(out.begin() + static_cast<ptrdiff_t>(begin), out.end(), std::back_inserter(children));
+  out.resize(begin);
   ShareChildren(node, last + 1, node.count, children);
   Repair(children);
   PackInner(children, out);
-  children.clear();
-  Level(node.height) = std::move(children);
 }
 
 void FlatTreeSplicer::ReplaceInLeaf(const FlatNode& leaf, const AddressRange& window,
@@ -163,11 +230,15 @@ void FlatTreeSplicer::ReplaceInLeaf(const FlatNode& leaf, const AddressRange& wi
   if (leaf.rests()[begin].last < window.first) ++begin;
   size_t end = leaf.Search(window.last);
   if (leaf.keys()[end] <= window.last) ++end;
+  end = std::max(begin, end);
+  removed_ += end - begin;
+  const size_t count = leaf.count - (end - begin) + ranges.size();
+  if (count == 0) return;
+  if (count <= kMaxRanges) return out.push_back(CopyLeaf(leaf, begin, end, ranges));
   ranges_.clear();
   for (size_t i = 0; i < begin; ++i) ranges_.push_back(leaf.Range(i));
   ranges_.insert(ranges_.end(), ranges.begin(), ranges.end());
-  for (size_t i = std::max(begin, end); i < leaf.count; ++i) ranges_.push_back(leaf.Range(i));
-  removed_ += end > begin ? end - begin : 0;
+  for (size_t i = end; i < leaf.count; ++i) ranges_.push_back(leaf.Range(i));
   PackLeaves(ranges_, out);
 }
 
@@ -200,11 +271,6 @@ void FlatTreeSplicer::MergePair(FlatNodeRef& a, FlatNodeRef& b) {
   }
   a = std::move(merged.front());
   b = merged.size() > 1 ? std::move(merged.back()) : FlatNodeRef();
-}
-
-FlatTreeSplicer::Nodes& FlatTreeSplicer::Level(size_t height) {
-  if (levels_.size() <= height) levels_.resize(height + 1);
-  return levels_[height];
 }
 
 }  // namespace flatview::engine

@@ -15,8 +15,8 @@
 namespace flatview::engine {
 
 // A node of a FlatTree: a leaf of ranges, or an inner node over nodes that are all of the next
-// lower height. Immutable, and shared by every tree that has it; so it is allocated in exactly its
-// size:
+// lower height. Shared by every tree that has it, and immutable once there is more than one; it is
+// allocated in exactly its size:
 //
 //   Node | keys: the first address of each item | items: the rest of each range, or the children
 //
@@ -171,9 +171,8 @@ class FlatTreeSplicer {
  public:
   // `tree` with `ranges` in the place of all its ranges that intersect `window`. Takes O(log n),
   // and time for what goes and what comes. REQUIRES: `ranges` ascend, and lie between the ranges
-  // that stay.
-  FlatTree Splice(const FlatTree& tree, const AddressRange& window,
-                  std::span<const FlatRange> ranges);
+  // that stay. A tree that is given away, and not copied, is changed where nobody else sees it.
+  FlatTree Splice(FlatTree tree, const AddressRange& window, std::span<const FlatRange> ranges);
 
   // A tree of `ranges`.
   FlatTree Build(std::span<const FlatRange> ranges) { return Splice({}, kAllAddresses, ranges); }
@@ -181,18 +180,24 @@ class FlatTreeSplicer {
  private:
   using Nodes = std::vector<FlatNodeRef>;
 
-  void Replace(const FlatNode& node, const AddressRange& window, std::span<const FlatRange> ranges,
+  // A node of the tree that is being changed; sole: no other tree has it, nor what is above it.
+  struct Old {
+    const FlatNode& node;
+    bool is_sole;
+  };
+
+  static bool IsSole(const FlatNode& node);
+  void Replace(const Old& old, const AddressRange& window, std::span<const FlatRange> ranges,
                Nodes& out);
+  void Repack(const FlatNode& node, size_t first, size_t last, size_t begin, Nodes& out);
   void ReplaceInLeaf(const FlatNode& leaf, const AddressRange& window,
                      std::span<const FlatRange> ranges, Nodes& out);
   void Repair(Nodes& nodes);
   void MergePair(FlatNodeRef& a, FlatNodeRef& b);
-  Nodes& Level(size_t height);
 
   size_t removed_ = 0;
   std::vector<FlatRange> ranges_;
-  // Nodes that are being put together: of each height, and at the top.
-  std::vector<Nodes> levels_;
+  // Nodes that are being put together.
   Nodes nodes_;
   Nodes above_;
 };

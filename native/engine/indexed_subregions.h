@@ -8,10 +8,13 @@
 
 namespace flatview::engine {
 
-// For a walk of the tree: the subregions that lie in what can be seen of their container, highest
-// first, found in the ChildIndex one by one. Leaves that are hidden behind what was painted before
-// are left out, many at a time where they lie close; so thousands that lie one over the other cost
-// no more than a search.
+// For a walk of the tree: the subregions that lie in what can be seen of their container, found in
+// the ChildIndex. Of two that overlap the higher one comes first.
+//
+// Where most lie apart, as they mostly do, all are listed, by address. Where they lie one over the
+// other, they are found one by one, the highest first, and leaves that are hidden behind what was
+// painted before are left out, many at a time where they lie close; so thousands of them cost no
+// more than a search.
 //
 // (Regions that hold or show others are never left out, so that an alias which shows itself without
 // end is found wherever it hides.)
@@ -55,18 +58,26 @@ class IndexedSubregions {
     size_t candidates;  // of the levels outside
     Int128 base;
     AddressRange part;  // what can be seen, in the container's own bytes
+    bool is_listed;     // its candidates are subregions in the order in which they come
+    size_t next;        // of these
   };
 
+  bool List(Tree tree);
+  void StackOverlapping(size_t begin, size_t end);
+  RegionId NextListed();
+  RegionId NextHighest();
   void Add(const Candidate& candidate);
   void AddTree(Tree tree, uint64_t first);
   Candidate TakeHighest();
   bool Open(const Candidate& tree);
   bool IsVisible(uint64_t first, uint64_t last) const;
+  AddressRange Outside(const AddressRange& range) const;
 
   const ChildIndex& children_;
   OpenRanges open_;
   std::vector<Level> levels_;
-  // Those of the innermost container are at the end, as a heap with the highest on top.
+  // Those of the innermost container are at the end, as a list or as a heap with the highest on
+  // top.
   std::vector<Candidate> candidates_;
 };
 

@@ -15,50 +15,70 @@ uint32_t Weight(RegionId id) {
 
 }  // namespace
 
-RegionId IntervalForest::OwnerOf(RegionId id) const {
-  const Node* const node = nodes_.Find(id);
-  return node != nullptr ? node->owner : kNoRegion;
-}
-
-IntervalForest::Tree IntervalForest::TreeOf(RegionId owner) const {
-  const Tree* const tree = trees_.Find(owner);
-  return tree != nullptr ? *tree : kNoRegion;
-}
-
 void IntervalForest::Insert(RegionId owner, RegionId id, const Interval& interval) {
   Node& node = nodes_.Use(id);
   node.interval = interval;
   node.owner = owner;
-  const Tree tree = TreeOf(owner);
+  Tree top = TreeOf(owner);
+  Tree* place = &top;
+  const uint32_t weight = Weight(id);
+  while (*place != kNoRegion && Weight(*place) > weight) {
+    node.above = *place;
+    Node& above = nodes_[*place];
+    above.max_last = std::max(above.max_last, interval.range.last);
+    above.highest = std::max(above.highest, interval.key);
+    above.all_leaves = above.all_leaves && interval.is_leaf;
+    place = Before(node, id, above, node.above) ? &above.left : &above.right;
+  }
+  Tree left = kNoRegion;
+  Tree right = kNoRegion;
+  Split(*place, id, left, right);
+  Link(node.left, left, id);
+  Link(node.right, right, id);
+  *place = id;
   Refresh(id);
-  trees_.Use(owner) = InsertInto(tree, id);
+  trees_.Use(owner) = top;
+}
+
+void IntervalForest::Change(RegionId id, const Interval& interval) {
+  Node& node = nodes_[id];
+  if (node.interval.range.first == interval.range.first) {
+    node.interval = interval;
+    RefreshUp(id);
+    return;
+  }
+  const RegionId owner = node.owner;
+  Erase(id);
+  Insert(owner, id, interval);
 }
 
 void IntervalForest::Erase(RegionId id) {
-  const RegionId owner = nodes_[id].owner;
-  const Tree tree = EraseFrom(trees_[owner], id);
-  trees_[owner] = tree;
-  if (tree == kNoRegion) trees_.Drop(owner);
+  const Node& node = nodes_[id];
+  const RegionId above = node.above;
+  const RegionId owner = node.owner;
+  const Tree joined = Join(node.left, node.right);
+  if (above != kNoRegion) {
+    Node& top = nodes_[above];
+    Link(top.left == id ? top.left : top.right, joined, above);
+    RefreshUp(above);
+  } else if (joined != kNoRegion) {
+    Link(trees_[owner], joined, kNoRegion);
+  } else {
+    trees_.Drop(owner);
+  }
   nodes_.Drop(id);
 }
 
-bool IntervalForest::Before(RegionId a, RegionId b) const {
-  const uint64_t first_a = At(a).interval.range.first;
-  const uint64_t first_b = At(b).interval.range.first;
-  return std::tie(first_a, a) < std::tie(first_b, b);
+bool IntervalForest::Before(const Node& a, RegionId a_id, const Node& b, RegionId b_id) {
+  const uint64_t first_a = a.interval.range.first;
+  const uint64_t first_b = b.interval.range.first;
+  return first_a != first_b ? first_a < first_b : a_id < b_id;
 }
 
-IntervalForest::Tree IntervalForest::InsertInto(Tree tree, RegionId id) {
-  if (tree == kNoRegion) return id;
-  if (Weight(id) > Weight(tree)) {
-    Split(tree, id, nodes_[id].left, nodes_[id].right);
-    Refresh(id);
-    return id;
-  }
-  Tree& side = Before(id, tree) ? nodes_[tree].left : nodes_[tree].right;
-  side = InsertInto(side, id);
-  Refresh(tree);
-  return tree;
+// Puts `tree` to a side of `above`.
+void IntervalForest::Link(Tree& side, Tree tree, RegionId above) {
+  side = tree;
+  if (tree != kNoRegion) nodes_[tree].above = above;
 }
 
 // Cuts `tree` in what comes before `at` and what comes behind.
@@ -68,22 +88,17 @@ void IntervalForest::Split(Tree tree, RegionId at, Tree& left, Tree& right) {
     return;
   }
   Node& node = nodes_[tree];
-  if (Before(tree, at)) {
+  Tree rest = kNoRegion;
+  if (Before(node, tree, nodes_[at], at)) {
     left = tree;
-    Split(node.right, at, node.right, right);
+    Split(node.right, at, rest, right);
+    Link(node.right, rest, tree);
   } else {
     right = tree;
-    Split(node.left, at, left, node.left);
+    Split(node.left, at, left, rest);
+    Link(node.left, rest, tree);
   }
   Refresh(tree);
-}
-
-IntervalForest::Tree IntervalForest::EraseFrom(Tree tree, RegionId id) {
-  if (tree == id) return Join(nodes_[id].left, nodes_[id].right);
-  Tree& side = Before(id, tree) ? nodes_[tree].left : nodes_[tree].right;
-  side = EraseFrom(side, id);
-  Refresh(tree);
-  return tree;
 }
 
 // One tree of two, of which all of `left` comes before all of `right`.
@@ -92,28 +107,41 @@ IntervalForest::Tree IntervalForest::Join(Tree left, Tree right) {
   if (right == kNoRegion) return left;
   const bool left_on_top = Weight(left) > Weight(right);
   const Tree top = left_on_top ? left : right;
+  Node& node = nodes_[top];
   if (left_on_top) {
-    nodes_[left].right = Join(nodes_[left].right, right);
+    Link(node.right, Join(node.right, right), top);
   } else {
-    nodes_[right].left = Join(left, nodes_[right].left);
+    Link(node.left, Join(left, node.left), top);
   }
   Refresh(top);
   return top;
 }
 
-// Brings what a node says of the whole tree below it in step with the trees to its sides.
-void IntervalForest::Refresh(RegionId id) {
+// Brings what a node says of the whole tree below it in step with the trees to its sides. Returns
+// whether that changed it.
+bool IntervalForest::Refresh(RegionId id) {
   Node& node = nodes_[id];
-  node.max_last = node.interval.range.last;
-  node.highest = node.interval.key;
-  node.all_leaves = node.interval.is_leaf;
+  uint64_t max_last = node.interval.range.last;
+  StackingKey highest = node.interval.key;
+  bool all_leaves = node.interval.is_leaf;
   for (const Tree side : {node.left, node.right}) {
     if (side == kNoRegion) continue;
     const Node& below = At(side);
-    node.max_last = std::max(node.max_last, below.max_last);
-    node.highest = std::max(node.highest, below.highest);
-    node.all_leaves = node.all_leaves && below.all_leaves;
+    max_last = std::max(max_last, below.max_last);
+    highest = std::max(highest, below.highest);
+    all_leaves = all_leaves && below.all_leaves;
   }
+  const bool changed =
+      max_last != node.max_last || highest != node.highest || all_leaves != node.all_leaves;
+  node.max_last = max_last;
+  node.highest = highest;
+  node.all_leaves = all_leaves;
+  return changed;
+}
+
+// Refreshes a node, and those above it as far as that changes anything.
+void IntervalForest::RefreshUp(RegionId id) {
+  while (id != kNoRegion && Refresh(id)) id = At(id).above;
 }
 
 }  // namespace flatview::engine

@@ -1,7 +1,7 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <tuple>
 
 #include "engine/address_range.h"
 #include "engine/paged_table.h"
@@ -18,7 +18,8 @@ struct StackingKey {
 
   friend bool operator==(const StackingKey&, const StackingKey&) = default;
   friend bool operator<(const StackingKey& a, const StackingKey& b) {
-    return std::tie(a.priority, a.sequence, a.id) < std::tie(b.priority, b.sequence, b.id);
+    if (a.priority != b.priority) return a.priority < b.priority;
+    return a.sequence != b.sequence ? a.sequence < b.sequence : a.id < b.id;
   }
 };
 
@@ -36,8 +37,9 @@ struct Interval {
 // their intervals. Each region is in one tree at most.
 //
 // The trees are treaps ordered by first address, whose weights are hashes of the ids: a tree's
-// shape depends on its intervals alone. Insert and Erase take O(log n), also where everything
-// overlaps.
+// shape depends on its intervals alone. Every change takes O(log n), also where everything
+// overlaps. What nodes say of the tree below them is mended upwards only as far as it changes,
+// which is a step or two: so what mostly costs is the one way down that Insert takes.
 //
 // Thread safety: none; one thread at a time.
 class IntervalForest {
@@ -48,6 +50,7 @@ class IntervalForest {
   struct Node {
     Interval interval;
     RegionId owner = kNoRegion;
+    Tree above = kNoRegion;  // the node that this one is to a side of
     Tree left = kNoRegion;   // intervals that begin before this one
     Tree right = kNoRegion;  // those that begin behind it, or at the same address
     // Of the whole tree below and with this node: where the last one ends, the key of the highest,
@@ -59,37 +62,71 @@ class IntervalForest {
 
   // Puts region `id` into the tree of `owner`. REQUIRES: it is in no tree.
   void Insert(RegionId owner, RegionId id, const Interval& interval);
+  // Gives it another interval in the tree that it is in. REQUIRES: it is in one.
+  void Change(RegionId id, const Interval& interval);
   // Takes it out of the tree that it is in. REQUIRES: it is in one.
   void Erase(RegionId id);
 
   // The region in whose tree `id` is, or kNoRegion.
-  RegionId OwnerOf(RegionId id) const;
+  RegionId OwnerOf(RegionId id) const {
+    const Node* const node = nodes_.Find(id);
+    return node != nullptr ? node->owner : kNoRegion;
+  }
   // REQUIRES: `id` is in a tree.
   const Interval& IntervalOf(RegionId id) const { return nodes_[id].interval; }
 
-  Tree TreeOf(RegionId owner) const;
+  Tree TreeOf(RegionId owner) const {
+    const Tree* const tree = trees_.Find(owner);
+    return tree != nullptr ? *tree : kNoRegion;
+  }
   // REQUIRES: `tree` is not empty.
   const Node& At(Tree tree) const { return nodes_[tree]; }
 
   // Calls `visit(id, interval)` for each interval in `tree` that intersects `range`, ascending.
   template <typename Visit>
   void ForEach(Tree tree, const AddressRange& range, Visit visit) const {
-    while (tree != kNoRegion && At(tree).max_last >= range.first) {
+    ForEachWhile(tree, range, [&visit](RegionId id, const Interval& interval) {
+      visit(id, interval);
+      return true;
+    });
+  }
+
+  // The same, until `visit` returns false: then it returns false, too.
+  template <typename Visit>
+  bool ForEachWhile(Tree tree, const AddressRange& range, const Visit& visit) const {
+    while (tree != kNoRegion) {
       const Node& node = At(tree);
-      ForEach(node.left, range, visit);
-      if (node.interval.range.first > range.last) return;
-      if (node.interval.range.last >= range.first) visit(tree, node.interval);
+      if (node.interval.range.first > range.last) {
+        tree = node.left;
+        continue;
+      }
+      if (node.max_last < range.first) break;
+      const bool looks_left = node.left != kNoRegion && At(node.left).max_last >= range.first;
+      if (looks_left && !ForEachWhile(node.left, range, visit)) return false;
+      if (node.interval.range.last >= range.first && !visit(tree, node.interval)) return false;
+      tree = node.right;
+    }
+    return true;
+  }
+
+  // Calls `visit(id)` for each in `tree` that is no leaf, ascending.
+  template <typename Visit>
+  void ForEachInner(Tree tree, Visit visit) const {
+    while (tree != kNoRegion && !At(tree).all_leaves) {
+      const Node& node = At(tree);
+      ForEachInner(node.left, visit);
+      if (!node.interval.is_leaf) visit(tree);
       tree = node.right;
     }
   }
 
  private:
-  bool Before(RegionId a, RegionId b) const;
-  Tree InsertInto(Tree tree, RegionId id);
+  static bool Before(const Node& a, RegionId a_id, const Node& b, RegionId b_id);
+  void Link(Tree& side, Tree tree, RegionId above);
   void Split(Tree tree, RegionId at, Tree& left, Tree& right);
-  Tree EraseFrom(Tree tree, RegionId id);
   Tree Join(Tree left, Tree right);
-  void Refresh(RegionId id);
+  bool Refresh(RegionId id);
+  void RefreshUp(RegionId id);
 
   PagedTable<Node> nodes_;
   PagedTable<Tree> trees_;  // by owner

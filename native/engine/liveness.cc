@@ -17,6 +17,9 @@ void Liveness::Update(std::span<const RegionTable::Change> changes,
   for (const RegionTable::Change& change : changes) {
     FollowContainer(change.id);
     FollowTarget(change.id);
+    // The first subregion of one can have come, or the last one of the other have gone.
+    FollowContainer(children_.ContainerOf(change.id));
+    if (change.existed) FollowContainer(change.before.parent);
   }
   WakeAll();
   for (const RegionId root : old_roots) {
@@ -30,10 +33,12 @@ void Liveness::Hold(RegionId id) {
   if (lives_.Use(id).holders++ == 0) woken_.push_back(id);
 }
 
-// Has the region held by the container that it is enabled in, if that is live, and by no other.
+// Has the region held by the container that it is enabled in, if that is live and the region can
+// pass that on, and by no other.
 void Liveness::FollowContainer(RegionId id) {
   const RegionId container = children_.ContainerOf(id);
-  const RegionId after = container != kNoRegion && IsLive(container) ? container : kNoRegion;
+  const bool passes_on = container != kNoRegion && !children_.forest().IntervalOf(id).is_leaf;
+  const RegionId after = passes_on && IsHeld(container) ? container : kNoRegion;
   const Life* const life = lives_.Find(id);
   const RegionId before = life != nullptr ? life->container : kNoRegion;
   if (before == after) return;
@@ -45,7 +50,7 @@ void Liveness::FollowContainer(RegionId id) {
 // Has a live alias hold its target, and the target find it.
 void Liveness::FollowTarget(RegionId id) {
   const Region* const region = regions_.Find(id);
-  const bool shows = region != nullptr && region->Has(region_flag::kEnabled) && IsLive(id);
+  const bool shows = region != nullptr && region->Has(region_flag::kEnabled) && IsHeld(id);
   const RegionId before = aliases_.OwnerOf(id);
   const RegionId after = shows ? region->target : kNoRegion;
   Interval window;
@@ -65,8 +70,7 @@ void Liveness::WakeAll() {
     woken_.pop_back();
     FollowTarget(id);
     const IntervalForest& forest = children_.forest();
-    forest.ForEach(forest.TreeOf(id), kAllAddresses,
-                   [this](RegionId child, const Interval&) { FollowContainer(child); });
+    forest.ForEachInner(forest.TreeOf(id), [this](RegionId child) { FollowContainer(child); });
   }
 }
 
@@ -78,9 +82,7 @@ void Liveness::ReleaseAll() {
     lives_.Drop(id);
     FollowTarget(id);
     const IntervalForest& forest = children_.forest();
-    forest.ForEach(forest.TreeOf(id), kAllAddresses, [this](RegionId child, const Interval&) {
-      if (lives_.Find(child) != nullptr) FollowContainer(child);
-    });
+    forest.ForEachInner(forest.TreeOf(id), [this](RegionId child) { FollowContainer(child); });
   }
 }
 

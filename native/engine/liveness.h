@@ -18,6 +18,10 @@ namespace flatview::engine {
 // thousand bus master address spaces, whose aliases of the system memory are disabled or left out
 // of every view by the short cut to the view root, cost a change of the system memory nothing.
 //
+// A region that neither holds nor shows others can pass nothing on, and there are many: of these,
+// only those that are held otherwise are counted, and the rest live as their containers do. So a
+// container with a hundred thousand of them comes to life, or dies, in a step.
+//
 // Aliases that show each other in a cycle hold each other, and may stay live when nothing else
 // holds them. That costs time, but never makes a view wrong.
 //
@@ -32,7 +36,7 @@ class Liveness {
   void Update(std::span<const RegionTable::Change> changes, std::span<const RegionId> new_roots,
               std::span<const RegionId> old_roots);
 
-  bool IsLive(RegionId id) const { return lives_.Find(id) != nullptr; }
+  bool IsLive(RegionId id) const { return IsHeld(id) || IsHeld(children_.ContainerOf(id)); }
   bool IsViewRoot(RegionId id) const;
 
   // Calls `visit(alias, window)` for each live alias of `target` that shows a byte in `range`;
@@ -50,6 +54,7 @@ class Liveness {
     RegionId container = kNoRegion;  // if it is among the holders
   };
 
+  bool IsHeld(RegionId id) const { return lives_.Find(id) != nullptr; }
   void Hold(RegionId id);
   void FollowContainer(RegionId id);
   void FollowTarget(RegionId id);
@@ -58,7 +63,7 @@ class Liveness {
 
   const RegionTable& regions_;
   const ChildIndex& children_;
-  // Of live regions only.
+  // Of live regions only, but for those that live as their containers do.
   PagedTable<Life> lives_;
   IntervalForest aliases_;  // owned by their targets; in the target's own bytes
   // Regions that came to life, and what they hold is still to be held; and those that one holder

@@ -23,6 +23,11 @@ class OpenRanges {
     return index < ranges_.size() && ranges_[index].first <= range.last;
   }
 
+  // Whether nothing was painted anywhere in `range`.
+  bool Contains(const AddressRange& range) const {
+    return ranges_.size() == 1 && ranges_[0].first <= range.first && range.last <= ranges_[0].last;
+  }
+
   void Cover(const AddressRange& range) {
     size_t index = From(range.first);
     if (index < ranges_.size() && ranges_[index].first < range.first) {

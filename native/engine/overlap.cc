@@ -6,22 +6,19 @@
 namespace flatview::engine {
 namespace {
 
-// Appends the part of `paint` from `first` to `last`, merging it with what comes before.
-void Append(const FlatRange& paint, uint64_t first, uint64_t last, std::vector<FlatRange>& view) {
-  FlatRange range = paint;
-  range.first = first;
-  range.last = last;
-  range.offset += first - paint.first;
-  if (!view.empty() && CanMerge(view.back(), range)) {
-    view.back().last = last;
-  } else {
-    view.push_back(range);
-  }
+// Whether each begins behind the one before it.
+bool AscendApart(std::span<const FlatRange> paints) {
+  const auto reaches = [](const FlatRange& a, const FlatRange& b) { return a.last >= b.first; };
+  return std::adjacent_find(paints.begin(), paints.end(), reaches) == paints.end();
 }
 
 }  // namespace
 
 void OverlapResolver::Resolve(std::span<const FlatRange> paints, std::vector<FlatRange>& view) {
+  if (AscendApart(paints)) {
+    for (const FlatRange& paint : paints) AppendRange(paint, paint.first, paint.last, view);
+    return;
+  }
   SortStarts(paints);
   active_.clear();
   const auto begins_by = [this](size_t next, uint64_t address) {
@@ -48,7 +45,7 @@ void OverlapResolver::Resolve(std::span<const FlatRange> paints, std::vector<Fla
       if (paints[rival].last > last) Activate(rival);
       ++next;
     }
-    Append(paints[winner], position, last, view);
+    AppendRange(paints[winner], position, last, view);
     if (last == UINT64_MAX) break;
     position = last + 1;
   }

@@ -58,7 +58,7 @@ class PagedTable {
   static constexpr size_t kMaxSpares = 4;
 
   struct Page {
-    std::array<T, 1u << kPageBits> values;
+    std::array<T, 1u << kPageBits> values{};
     std::bitset<1u << kPageBits> used;
     uint32_t count = 0;
   };

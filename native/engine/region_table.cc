@@ -4,22 +4,6 @@
 
 namespace flatview::engine {
 
-const RegionTable::Row* RegionTable::FindRow(RegionId id) const {
-  const size_t page = id >> kPageBits;
-  if (page >= pages_.size() || pages_[page] == nullptr) return nullptr;
-  return &pages_[page]->rows[id & kPageMask];
-}
-
-const Region* RegionTable::Find(RegionId id) const {
-  const Row* const row = FindRow(id);
-  return row != nullptr && row->exists ? &row->region : nullptr;
-}
-
-bool RegionTable::IsTouched(RegionId id) const {
-  const Row* const row = FindRow(id);
-  return row != nullptr && row->touched;
-}
-
 // The row, whether or not its region exists: others may already be linked to it.
 RegionTable::Row* RegionTable::Make(RegionId id) {
   if (id >= kMaxRegions) return nullptr;

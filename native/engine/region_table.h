@@ -37,14 +37,20 @@ class RegionTable {
   static constexpr RegionId kMaxRegions = 1u << 28;
 
   // Returns the region, or null if there is none.
-  const Region* Find(RegionId id) const;
+  const Region* Find(RegionId id) const {
+    const Row* const row = FindRow(id);
+    return row != nullptr && row->exists ? &row->region : nullptr;
+  }
 
   // Calls `visit(id, region)` for each region, by ascending id.
   template <typename Visit>
   void ForEach(Visit visit) const;
 
   // A record of the batch being applied asked to hear of unchanged ranges of this region.
-  bool IsTouched(RegionId id) const;
+  bool IsTouched(RegionId id) const {
+    const Row* const row = FindRow(id);
+    return row != nullptr && row->touched;
+  }
 
   // Writes the row of region `id`, creating it if there is none. `record` is what a failure of
   // CheckLinks will name. Returns false, and changes nothing, if the id is out of range or belonged
@@ -83,7 +89,11 @@ class RegionTable {
     uint32_t count = 0;  // of rows that exist
   };
 
-  const Row* FindRow(RegionId id) const;
+  const Row* FindRow(RegionId id) const {
+    const size_t page = id >> kPageBits;
+    if (page >= pages_.size() || pages_[page] == nullptr) return nullptr;
+    return &pages_[page]->rows[id & kPageMask];
+  }
   Row& At(RegionId id) { return pages_[id >> kPageBits]->rows[id & kPageMask]; }
   const Row& At(RegionId id) const { return pages_[id >> kPageBits]->rows[id & kPageMask]; }
   Row* Make(RegionId id);

@@ -24,10 +24,11 @@ void ViewRootIndex::Update(std::span<const RegionTable::Change> regions,
   moves_.clear();
   lost_.clear();
   for (const RegionTable::Change& change : regions) {
-    if (steps_.empty()) break;
+    const Region* const region = regions_.Find(change.id);
+    const RegionId parent = region != nullptr ? region->parent : kNoRegion;
     Recheck(change.id);
-    if (const Region* const region = regions_.Find(change.id)) Recheck(region->parent);
-    if (change.existed) Recheck(change.before.parent);
+    Recheck(parent);
+    if (change.existed && change.before.parent != parent) Recheck(change.before.parent);
     ForEachOf(aliases_, change.id, [this](RegionId alias) { Recheck(alias); });
   }
   for (const AddressSpaceTable::Change& change : spaces) lost_.push_back(change.id);
@@ -38,20 +39,25 @@ void ViewRootIndex::Update(std::span<const RegionTable::Change> regions,
 
 // Takes the step at `id` again, if it is on any way.
 void ViewRootIndex::Recheck(RegionId id) {
-  const auto found = steps_.find(id);
-  if (found == steps_.end() || regions_.Find(id) == nullptr) return;
-  Step& step = found->second;
-  const RegionId before = step.next;
-  aliases_.erase({step.target, id});
-  Take(id, step);
-  if (step.next == before) return;
+  Step* const step = steps_.Find(id);
+  if (step == nullptr || regions_.Find(id) == nullptr) return;
+  const RegionId before = step->next;
+  Take(id, *step);
+  if (step->next == before) return;
   ForEachOf(through_, id, [this](AddressSpaceId space) { lost_.push_back(space); });
 }
 
 void ViewRootIndex::Take(RegionId id, Step& step) {
   step.next = StepToViewRoot(regions_, id, children_.ChildrenOf(id));
-  step.target = regions_.Find(id)->target;
-  if (step.target != kNoRegion) aliases_.insert({step.target, id});
+  Depend(id, step, regions_.Find(id)->target);
+}
+
+// Has the step depend on this target and no other.
+void ViewRootIndex::Depend(RegionId id, Step& step, RegionId target) {
+  if (step.target == target) return;
+  if (step.target != kNoRegion) aliases_.erase({step.target, id});
+  if (target != kNoRegion) aliases_.insert({target, id});
+  step.target = target;
 }
 
 void ViewRootIndex::Resolve(AddressSpaceId id) {
@@ -76,17 +82,17 @@ void ViewRootIndex::Resolve(AddressSpaceId id) {
 
 RegionId ViewRootIndex::Enter(RegionId id, AddressSpaceId space) {
   through_.insert({id, space});
-  Step& step = steps_[id];
+  Step& step = steps_.Use(id);
   if (step.ways++ == 0) Take(id, step);
   return step.next;
 }
 
 void ViewRootIndex::Leave(RegionId id, AddressSpaceId space) {
   through_.erase({id, space});
-  const auto found = steps_.find(id);
-  if (--found->second.ways != 0) return;
-  aliases_.erase({found->second.target, id});
-  steps_.erase(found);
+  Step& step = steps_[id];
+  if (--step.ways != 0) return;
+  Depend(id, step, kNoRegion);
+  steps_.Drop(id);
 }
 
 }  // namespace flatview::engine

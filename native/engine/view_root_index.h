@@ -9,6 +9,7 @@
 
 #include "engine/address_space_table.h"
 #include "engine/child_index.h"
+#include "engine/paged_table.h"
 #include "engine/region_table.h"
 
 namespace flatview::engine {
@@ -53,6 +54,7 @@ class ViewRootIndex {
 
   void Recheck(RegionId id);
   void Take(RegionId id, Step& step);
+  void Depend(RegionId id, Step& step, RegionId target);
   void Resolve(AddressSpaceId space);
   RegionId Enter(RegionId id, AddressSpaceId space);
   void Leave(RegionId id, AddressSpaceId space);
@@ -60,7 +62,7 @@ class ViewRootIndex {
   const RegionTable& regions_;
   const ChildIndex& children_;
   const AddressSpaceTable& spaces_;
-  std::unordered_map<RegionId, Step> steps_;
+  PagedTable<Step> steps_;
   std::unordered_map<AddressSpaceId, Way> ways_;
   std::set<std::pair<RegionId, AddressSpaceId>> through_;  // which ways a region is on
   std::set<std::pair<RegionId, RegionId>> aliases_;        // targets, and the aliases in steps_

@@ -3,28 +3,28 @@
 namespace flatview::engine {
 
 const FlatViewPtr& ViewTable::Present(RegionId root) const {
-  const auto found = entries_.find(root);
-  return found != entries_.end() ? found->second.view.present : empty_;
+  const Entry* const entry = entries_.Find(root);
+  return entry != nullptr ? entry->view.present : empty_;
 }
 
 const FlatViewPtr& ViewTable::Next(RegionId root) const {
-  const auto found = entries_.find(root);
-  if (found == entries_.end()) return empty_;
-  const View& view = found->second.view;
+  const Entry* const entry = entries_.Find(root);
+  if (entry == nullptr) return empty_;
+  const View& view = entry->view;
   return view.next != nullptr ? view.next : view.present;
 }
 
 std::span<const AddressRange> ViewTable::Compared(RegionId root) const {
-  const auto found = entries_.find(root);
-  if (found == entries_.end()) return {};
-  return found->second.view.compared;
+  const Entry* const entry = entries_.Find(root);
+  if (entry == nullptr) return {};
+  return entry->view.compared;
 }
 
 void ViewTable::Follow(std::span<const ViewRootIndex::Move> moves) {
   new_roots_.clear();
   old_roots_.clear();
   for (const ViewRootIndex::Move& move : moves) {
-    if (move.to != kNoRegion && entries_[move.to].users++ == 0) new_roots_.push_back(move.to);
+    if (move.to != kNoRegion && entries_.Use(move.to).users++ == 0) new_roots_.push_back(move.to);
   }
   for (const ViewRootIndex::Move& move : moves) {
     if (move.from != kNoRegion && --entries_[move.from].users == 0) old_roots_.push_back(move.from);
@@ -64,7 +64,7 @@ void ViewTable::Undo() {
   }
   updated_.clear();
   for (const RegionId root : old_roots_) {
-    if (entries_[root].users == 0) entries_.erase(root);
+    if (entries_[root].users == 0) entries_.Drop(root);
   }
 }
 

@@ -3,11 +3,11 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "engine/address_range.h"
 #include "engine/flat_view.h"
+#include "engine/paged_table.h"
 #include "engine/propagation.h"
 #include "engine/view_root_index.h"
 #include "engine/view_update.h"
@@ -51,7 +51,7 @@ class ViewTable {
   };
 
   FlatViewPtr empty_ = std::make_shared<const FlatView>();
-  std::unordered_map<RegionId, Entry> entries_;
+  PagedTable<Entry> entries_;
   std::vector<RegionId> new_roots_;
   std::vector<RegionId> old_roots_;
   std::vector<RegionId> updated_;

@@ -1,6 +1,7 @@
 #include "engine/view_update.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace flatview::engine {
 namespace {
@@ -23,21 +24,17 @@ void Coalesce(std::vector<AddressRange>& ranges) {
   ranges.resize(count);
 }
 
-// The window with the byte before and the byte behind it: what is shown at these stays, but says
-// whether it goes on into the window.
-AddressRange WithNeighbours(const AddressRange& window) {
-  return {window.first == 0 ? 0 : window.first - 1,
-          window.last == kLastAddress ? kLastAddress : window.last + 1};
-}
-
-// Whether `ranges` are what `tree` has in `window`.
-bool Holds(const FlatTree& tree, const AddressRange& window, const std::vector<FlatRange>& ranges) {
-  FlatTree::Cursor cursor = tree.From(window.first);
+// Whether `ranges` are what there is from `cursor` up to `last`.
+bool Holds(FlatTree::Cursor cursor, uint64_t last, const std::vector<FlatRange>& ranges) {
   for (const FlatRange& range : ranges) {
     if (cursor.at_end() || !(*cursor == range)) return false;
     ++cursor;
   }
-  return cursor.at_end() || (*cursor).first > window.last;
+  return cursor.at_end() || (*cursor).first > last;
+}
+
+bool IsUnmergeable(const FlatRange& range) {
+  return (range.attributes & range_attribute::kUnmergeable) != 0;
 }
 
 }  // namespace
@@ -70,35 +67,48 @@ Status ViewUpdate::RenderWhole(RegionId root, RenderBudget& budget, FlatTree& tr
 
 Status ViewUpdate::RenderWindow(RegionId root, const AddressRange& window, RenderBudget& budget,
                                 FlatTree& tree, std::vector<AddressRange>& compared) {
-  const AddressRange rendered_window = WithNeighbours(window);
-  rendered_.clear();
-  const Status status = renderer_.Render(root, rendered_window, budget, rendered_);
-  if (!status.ok()) return status;
-  const AddressRange replaced = JoinEdges(rendered_window, tree);
+  const FlatTree::Cursor cursor = tree.From(window.first == 0 ? 0 : window.first - 1);
+  Beside beside;
+  if (!cursor.at_end() && (*cursor).first < window.first) beside.below = *cursor;
+  if (window.last != kLastAddress) beside.above = tree.Lookup(window.last + 1);
+  if (const Status status = RenderBetween(root, window, beside, budget); !status.ok()) {
+    return status;
+  }
+  const AddressRange replaced = {beside.below ? beside.below->first : window.first,
+                                 beside.above ? beside.above->last : window.last};
   compared.push_back(replaced);
-  if (!Holds(tree, replaced, rendered_)) tree = splicer_.Splice(tree, replaced, rendered_);
+  if (Holds(cursor, replaced.last, rendered_)) return {};
+  tree = splicer_.Splice(std::move(tree), replaced, rendered_);
   return {};
 }
 
-// Has the first and the last range rendered begin and end where the present ranges at the edges of
-// the window do: outside nothing changes. Returns where ranges are replaced, which none crosses.
-AddressRange ViewUpdate::JoinEdges(const AddressRange& window, const FlatTree& tree) {
-  AddressRange replaced = window;
-  if (const auto below = tree.Lookup(window.first)) {
-    replaced.first = below->first;
-    if (!rendered_.empty() && rendered_.front().first == window.first) {
-      FlatRange& range = rendered_.front();
-      range.offset -= range.first - below->first;
-      range.first = below->first;
-    }
+// Renders the window and what is beside it, of which what lies outside stays as it is. Whether that
+// is one range with what shows inside, their contents tell; but not where ranges never merge: there
+// a byte of it is rendered, too, so that what crosses the edge of the window is seen to.
+Status ViewUpdate::RenderBetween(RegionId root, const AddressRange& window, const Beside& beside,
+                                 RenderBudget& budget) {
+  const auto& [below, above] = beside;
+  AddressRange wide = window;
+  if (below && IsUnmergeable(*below)) --wide.first;
+  if (above && IsUnmergeable(*above)) ++wide.last;
+  rendered_.clear();
+  if (below && wide.first == window.first) {
+    AppendRange(*below, below->first, window.first - 1, rendered_);
   }
-  if (const auto above = tree.Lookup(window.last)) {
-    replaced.last = above->last;
-    if (!rendered_.empty() && rendered_.back().last == window.last) {
-      rendered_.back().last = above->last;
-    }
+  if (const Status status = renderer_.Render(root, wide, budget, rendered_); !status.ok()) {
+    return status;
   }
-  return replaced;
+  if (below && wide.first != window.first && !rendered_.empty()) {
+    FlatRange& range = rendered_.front();
+    range.offset -= range.first - below->first;
+    range.first = below->first;
+  }
+  if (above && wide.last != window.last && !rendered_.empty()) {
+    rendered_.back().last = above->last;
+  } else if (above) {
+    AppendRange(*above, window.last + 1, above->last, rendered_);
+  }
+  return {};
 }
 
 }  // namespace flatview::engine

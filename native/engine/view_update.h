@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "engine/address_range.h"
@@ -37,10 +38,17 @@ class ViewUpdate {
   Status Update(RegionId root, uint64_t serial, RenderBudget& budget, View& view);
 
  private:
+  // The ranges at the byte before a window and at the byte behind it. They may reach into it.
+  struct Beside {
+    std::optional<FlatRange> below;
+    std::optional<FlatRange> above;
+  };
+
   Status RenderWhole(RegionId root, RenderBudget& budget, FlatTree& tree);
   Status RenderWindow(RegionId root, const AddressRange& window, RenderBudget& budget,
                       FlatTree& tree, std::vector<AddressRange>& compared);
-  AddressRange JoinEdges(const AddressRange& window, const FlatTree& tree);
+  Status RenderBetween(RegionId root, const AddressRange& window, const Beside& beside,
+                       RenderBudget& budget);
 
   WindowRenderer& renderer_;
   FlatTreeSplicer splicer_;
