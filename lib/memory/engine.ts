@@ -17,7 +17,7 @@ export interface RowDetails {
   isTouched(region: MemoryRegion): boolean;
 }
 
-const nobody: readonly AddressSpace[] = Object.freeze([]);
+const nobody: readonly AddressSpace[] = [];
 
 /** What the engine answers when it refuses a batch. */
 const refusals = {

@@ -107,12 +107,9 @@ export class ListenerRegistry {
   }
 }
 
-/** The listeners of `entries`, each once. */
+/** The listeners of `entries`, each once. Not frozen: a loop over a frozen array is much slower. */
 function audience(entries: readonly Entry[]): Audience {
   const inOrder = entries.toSorted((a, b) => a.priority - b.priority || a.order - b.order);
   const ascending = [...new Set(inOrder.map(({ listener }) => listener))];
-  return {
-    ascending: Object.freeze(ascending),
-    descending: Object.freeze(ascending.toReversed()),
-  };
+  return { ascending, descending: ascending.toReversed() };
 }

@@ -120,6 +120,7 @@ export class Telling {
     section: MemoryRegionSection,
     coalesced: readonly CoalescedRange[],
   ): void {
+    if (coalesced.length === 0) return;
     const { ascending, descending } = this.#audience;
     const audience = callback === 'coalescedIoAdd' ? ascending : descending;
     for (const range of coalesced) {

@@ -46,7 +46,7 @@ export function readViewChanges(
     for (let i = 0; i < changeCount; i++) readChange(stream, regions, group);
     views.push(...group);
   }
-  return views.sort((a, b) => a.space.sequence - b.space.sequence);
+  return views.length > 1 ? views.sort((a, b) => a.space.sequence - b.space.sequence) : views;
 }
 
 function readSpaces(
@@ -76,11 +76,12 @@ function readChange(
   regions: RegionsById,
   group: readonly GrowingViewChange[],
 ): void {
-  const range = decodeRange(stream.take(rangeLayout.words), regions);
-  const kind = kinds[field(range.attributes, rangeField.kind)] ?? 'keep';
-  const oldDirtyLogMask = field(range.attributes, rangeField.oldDirtyLogMask);
+  const at = stream.take(rangeLayout.words);
   for (const { space, changes } of group) {
-    changes.push({ kind, section: new MemoryRegionSection(space, range), oldDirtyLogMask });
+    const section = new MemoryRegionSection(space, decodeRange(at, regions));
+    const kind = kinds[field(section.attributes, rangeField.kind)] ?? 'keep';
+    const oldDirtyLogMask = field(section.attributes, rangeField.oldDirtyLogMask);
+    changes.push({ kind, section, oldDirtyLogMask });
   }
 }
 
