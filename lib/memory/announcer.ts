@@ -3,15 +3,10 @@ import type { AddressSpace } from './address-space.js';
 import { ListenerRegistry } from './listener-registry.js';
 import type { MemoryListener } from './memory-listener.js';
 import type { MemoryRegion } from './memory-region.js';
-import { Notification } from './notification.js';
+import type { Message } from './message.js';
+import { notify } from './notification.js';
 import { MemoryRegionSection } from './section.js';
-import {
-  type Before,
-  tellEverything,
-  tellEverythingGone,
-  tellIoEventFdChanges,
-  tellRangeChanges,
-} from './telling.js';
+import { type Before, Telling } from './telling.js';
 import type { ViewChange } from './view-change.js';
 
 /** Tells listeners: all of them or one, of a change or of everything; and takes it back when one of them fails. */
@@ -27,12 +22,12 @@ export class Announcer {
 
   /** Whether somebody listens to anything. */
   get hasListeners(): boolean {
-    return this.#registry.all.length > 0;
+    return this.#registry.all.ascending.length > 0;
   }
 
   /** Those who hear of changes in `space`, lowest priority first. */
   listenersOf(space: AddressSpace): readonly MemoryListener[] {
-    return this.#registry.of(space);
+    return this.#registry.of(space).ascending;
   }
 
   /** @throws `ERR_CHANGE_IN_LISTENER`: listeners are being told of something just now. */
@@ -45,27 +40,24 @@ export class Announcer {
   }
 
   /**
-   * Tells all of `views`, one address space after the other in the order in which they were made; bracketed by
-   * `begin` and `commit` unless nothing but ioeventfds can have changed.
+   * Tells all of `views`, one address space after the other; bracketed by `begin` and `commit` unless nothing but
+   * ioeventfds can have changed.
    *
    * @param logging Whether all memory is watched from now on, or no longer; `undefined` where that stays as it is.
    */
   changes(views: readonly ViewChange[], bracketed: boolean, logging?: boolean): void {
-    const all = this.#registry.all;
-    const inOrder = views
-      .flatMap(({ spaces, changes }) => spaces.map((space) => ({ space, changes })))
-      .sort((a, b) => a.space.sequence - b.space.sequence);
-    this.#tell((notification) => {
-      if (logging === true) notification.tell(all, 'forward', 'logGlobalStart');
-      if (bracketed) notification.begin(all);
-      for (const { space, changes } of inOrder) {
-        const listeners = this.#registry.of(space);
-        if (bracketed) tellRangeChanges(notification, listeners, space, changes, this.#before);
-        tellIoEventFdChanges(notification, listeners, space, changes, this.#before);
-      }
-      if (bracketed) notification.commit(all);
-      if (logging === false) notification.tell(all, 'reverse', 'logGlobalStop');
-    });
+    const { ascending, descending } = this.#registry.all;
+    const messages: Message[] = [];
+    if (logging === true) messages.push({ audience: ascending, callback: 'logGlobalStart' });
+    if (bracketed) messages.push({ audience: ascending, callback: 'begin' });
+    for (const { space, changes } of views) {
+      const telling = new Telling(messages, this.#registry.of(space));
+      if (bracketed) telling.changes(changes, this.#before);
+      telling.ioEventFds(changes, this.#before);
+    }
+    if (bracketed) messages.push({ audience: ascending, callback: 'commit' });
+    if (logging === false) messages.push({ audience: descending, callback: 'logGlobalStop' });
+    this.#tell(messages);
   }
 
   /**
@@ -82,12 +74,13 @@ export class Announcer {
   ): void {
     this.#registry.add(listener, space);
     try {
-      this.#tell((notification) => {
-        notification.begin([listener]);
-        if (logging) notification.tell([listener], 'forward', 'logGlobalStart');
-        for (const it of spaces) tellEverything(notification, listener, it);
-        notification.commit([listener]);
-      });
+      const audience = [listener];
+      const alone = { ascending: audience, descending: audience };
+      const messages: Message[] = [{ audience, callback: 'begin' }];
+      if (logging) messages.push({ audience, callback: 'logGlobalStart' });
+      for (const it of spaces) new Telling(messages, alone).everything(sectionsOf(it));
+      messages.push({ audience, callback: 'commit' });
+      this.#tell(messages);
     } catch (error) {
       this.#registry.remove(listener, space);
       throw error;
@@ -101,11 +94,12 @@ export class Announcer {
     spaces: readonly AddressSpace[],
   ): void {
     this.#registry.assertAdded(listener, space);
-    this.#tell((notification) => {
-      notification.begin([listener]);
-      for (const it of spaces) tellEverythingGone(notification, listener, it);
-      notification.commit([listener]);
-    });
+    const audience = [listener];
+    const alone = { ascending: audience, descending: audience };
+    const messages: Message[] = [{ audience, callback: 'begin' }];
+    for (const it of spaces) new Telling(messages, alone).everythingGone(sectionsOf(it));
+    messages.push({ audience, callback: 'commit' });
+    this.#tell(messages);
     this.#registry.remove(listener, space);
   }
 
@@ -116,37 +110,29 @@ export class Announcer {
 
   /** Has listeners bring the dirty state of watched ranges up to date, of all regions or of one. */
   syncLog(spaces: readonly AddressSpace[], region: MemoryRegion | undefined): void {
-    this.#tell((notification) => {
-      for (const space of spaces) {
-        const listeners = this.#registry.of(space).filter((it) => it.logSync);
-        if (listeners.length === 0) continue;
-        for (const range of space.flatView.ranges()) {
-          if (range.dirtyLogMask === 0 || (region ?? range.region) !== range.region) continue;
-          const section = new MemoryRegionSection(space, range);
-          notification.tell(listeners, 'forward', 'logSync', section);
-        }
+    const messages: Message[] = [];
+    for (const space of spaces) {
+      const audience = this.#registry.of(space).ascending.filter((it) => it.logSync);
+      if (audience.length === 0) continue;
+      for (const section of sectionsOf(space)) {
+        if (section.dirtyLogMask === 0 || (region ?? section.region) !== section.region) continue;
+        messages.push({ audience, callback: 'logSync', section });
       }
-    });
+    }
+    this.#tell(messages);
   }
 
-  /** Runs `body`, and undoes what it told when somebody throws. */
-  #tell(body: (notification: Notification) => void): void {
-    const notification = new Notification();
+  #tell(messages: readonly Message[]): void {
     this.#isTelling = true;
     try {
-      body(notification);
-    } catch (error) {
-      throw withUndoFailures(error, notification.undo());
+      notify(messages);
     } finally {
       this.#isTelling = false;
     }
   }
 }
 
-/** `error`, together with what else went wrong while what it broke was being undone. */
-function withUndoFailures(error: unknown, undoFailures: readonly unknown[]): unknown {
-  if (!(error instanceof FlatviewError) || undoFailures.length === 0) return error;
-  const { code, message, ...details } = error;
-  const failed = `${message}; ${undoFailures.length} more failed while it was undone`;
-  return new FlatviewError(code, failed, { ...details, cause: error.cause, undoFailures });
+/** All that shows in `space`, ascending. */
+function* sectionsOf(space: AddressSpace): Iterable<MemoryRegionSection> {
+  for (const range of space.flatView.ranges()) yield new MemoryRegionSection(space, range);
 }

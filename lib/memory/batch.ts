@@ -108,12 +108,14 @@ export class Batch {
     this.#next(recordOpcode.addressSpaceRemoved, id);
   }
 
-  /** Starts a record, and returns where it lies in halves of words. */
+  /**
+   * Starts a record, and returns where it lies in halves of words. The rest may be left over from an earlier one: of
+   * each kind of record only its own fields are read.
+   */
   #next(opcode: number, id: number): number {
     if (this.#count === this.#halves.length / recordHalves) this.#resize(this.#count * 2);
     const start = this.#count * recordHalves;
     this.#count++;
-    this.#halves.fill(0, start, start + recordHalves);
     this.#halves[start + half.opcode] = opcode;
     this.#halves[start + half.id] = id;
     return start;

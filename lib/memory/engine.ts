@@ -17,7 +17,7 @@ export interface RowDetails {
   isTouched(region: MemoryRegion): boolean;
 }
 
-const nobody: readonly AddressSpace[] = Object.freeze([]);
+const nobody: readonly AddressSpace[] = [];
 
 /** What the engine answers when it refuses a batch. */
 const refusals = {
@@ -41,7 +41,7 @@ export class Engine {
   readonly #handle: number;
   readonly #batch: Batch;
   readonly #details: RowDetails;
-  #pendingRegions: MemoryRegion[] = [];
+  readonly #pendingRegions: MemoryRegion[] = [];
   readonly #pendingSpaces = new Set<AddressSpace>();
   readonly #spacesById = new Map<number, AddressSpace>();
   /** Ids of address spaces whose end all were told, to be removed with the next batch. */
@@ -154,11 +154,11 @@ export class Engine {
 
   #published(): readonly AddressSpace[] {
     this.#generation++;
-    for (const region of this.#pendingRegions) {
+    // Emptied step by step, it keeps its memory for the next commit.
+    for (let region = this.#pendingRegions.pop(); region; region = this.#pendingRegions.pop()) {
       region.rowPending = false;
       if (region.isDestroyed) this.regions.retire(region.id);
     }
-    this.#pendingRegions = [];
     return this.#publishedSpaces();
   }
 

@@ -6,8 +6,10 @@ import type { MemoryRegionSection } from './section.js';
  *
  * At each commit that changes something every listener's `begin` is called, lowest `priority` first. Then, one
  * address space after the other: for each range that is gone, ascending, `coalescedIoDel` and `regionDel`, highest
- * priority XX Then every `commit`, lowest priority first. A range that changes in anything but its
- * dirty-log mask is deleted and added. (QEMU: address_space_update_topology_pass.)
+ * priority first; for each that is new or stays, ascending, `regionAdd` and `coalescedIoAdd`, or `regionNop` and
+ * `logStart`, lowest priority first (`logStop` and `coalescedIoDel` the other way); then `eventfdDel`, lowest priority
+ * first, and `eventfdAdd`, highest first. Then every `commit`, lowest priority first. A range that changes in anything
+ * but its dirty-log mask is deleted and added. (QEMU: address_space_update_topology_pass.)
  *
  * Flat views and lookups are those from before the commit until the last `commit` has returned, as a commit can
  * still fail. Within a callback the tree can't be changed (`ERR_CHANGE_IN_LISTENER`).
@@ -15,7 +17,8 @@ import type { MemoryRegionSection } from './section.js';
  * A callback that throws must have had no effect, and a `commit` that throws must have left things as they were
  * before its `begin`. The whole commit is then undone for all: listeners hear the opposite of what they heard, in
  * reverse order (bracketed by `begin` and `commit` again where `commit` was called already), the tree and the views
- * are as before, and the caller gets one `ERR_LISTENER_FAILED`.
+ * are as before, and the caller gets one `ERR_LISTENER_FAILED`. Which callbacks a listener has must not change while
+ * it is being told of a commit: what it heard, and so what is taken back, follows from that.
  */
 export interface MemoryListener {
   /** What messages call it. Default: the name of its class. */

@@ -150,7 +150,7 @@ export class MemoryRegion {
 
   set priority(value: number) {
     this.assertUsable();
-    const priority = toPriority(value, this.label);
+    const priority = toPriority(value, this);
     if (priority === this.state.priority) return;
     this.#place(changeState(this.state, { priority }));
   }
@@ -245,7 +245,7 @@ export class MemoryRegion {
   ): void {
     const state = changeState(child.state, {
       address: toAddress(address, () => `address of ${child.label} in ${this.label}`),
-      priority: toPriority(options.priority ?? 0, child.label),
+      priority: toPriority(options.priority ?? 0, child),
       parent: this,
     });
     this.#assertCanHold(child);

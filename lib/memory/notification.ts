@@ -1,144 +1,107 @@
 import { hex } from '../address.js';
 import { FlatviewError } from '../errors.js';
 import { listenerName, type MemoryListener } from './memory-listener.js';
-import { MemoryRegionSection } from './section.js';
+import { type Message, oppositeOf, tell } from './message.js';
 
-/** The callbacks of a listener that come with arguments and can be taken back by another one. */
-const opposite = {
-  regionAdd: 'regionDel',
-  regionDel: 'regionAdd',
-  logStart: 'logStop',
-  logStop: 'logStart',
-  logGlobalStart: 'logGlobalStop',
-  logGlobalStop: 'logGlobalStart',
-  eventfdAdd: 'eventfdDel',
-  eventfdDel: 'eventfdAdd',
-  coalescedIoAdd: 'coalescedIoDel',
-  coalescedIoDel: 'coalescedIoAdd',
-} as const;
-
-type Undoable = keyof typeof opposite;
-/** The callbacks that leave nothing to take back. */
-type Harmless = 'regionNop' | 'logSync';
-type Callback = Undoable | Harmless | 'begin' | 'commit';
-type Arguments<Name extends Callback> = Parameters<Required<MemoryListener>[Name]>;
-
-type AnyCallback = (this: MemoryListener, ...args: unknown[]) => unknown;
-
+/** A message, and one of those who hear it. */
 interface Call {
   readonly listener: MemoryListener;
-  readonly name: Undoable;
-  readonly args: readonly unknown[];
+  readonly message: Message;
 }
 
-/** From low priority to high, or the other way. */
-export type Direction = 'forward' | 'reverse';
-
-/** What listeners are told in one commit, remembered so that it can be taken back. */
-export class Notification {
-  readonly #calls: Call[] = [];
-  /** Listeners between their `begin` and their `commit`. */
-  readonly #begun = new Set<MemoryListener>();
-  /** Listeners whose `commit` has returned. */
-  readonly #done = new Set<MemoryListener>();
-  /** Listeners whose `commit` threw: they have forgotten the whole batch, all since their `begin`. */
-  readonly #forgot = new Set<MemoryListener>();
-  #callsBeforeBegin = 0;
-
-  /** Calls `begin` of all, lowest priority first. At most once. */
-  begin(listeners: readonly MemoryListener[]): void {
-    this.#callsBeforeBegin = this.#calls.length;
-    for (const listener of listeners) {
-      this.#call(listener, 'begin', []);
-      this.#begun.add(listener);
-    }
-  }
-
-  /** Calls `commit` of all, lowest priority first. */
-  commit(listeners: readonly MemoryListener[]): void {
-    for (const listener of listeners) {
-      this.#begun.delete(listener);
-      this.#forgot.add(listener);
-      this.#call(listener, 'commit', []);
-      this.#forgot.delete(listener);
-      this.#done.add(listener);
-    }
-  }
-
-  /** Calls one callback of all. `listeners` are in order of ascending priority. */
-  tell<Name extends Undoable | Harmless>(
-    listeners: readonly MemoryListener[],
-    direction: Direction,
-    name: Name,
-    ...args: Arguments<Name>
-  ): void {
-    const count = listeners.length;
-    for (let i = 0; i < count; i++) {
-      const listener = listeners[direction === 'forward' ? i : count - 1 - i];
-      if (listener?.[name] === undefined) continue;
-      this.#call(listener, name, args);
-      if (name in opposite) this.#calls.push({ listener, name: name as Undoable, args });
-    }
-  }
-
-  /**
-   * Tells all the opposite of what they were told, the last thing first, and goes on when a listener throws again.
-   *
-   * @returns What was thrown meanwhile.
-   */
-  undo(): unknown[] {
-    const failures: unknown[] = [];
-    const attempt = (listener: MemoryListener, name: Callback, args: readonly unknown[]): void => {
-      try {
-        this.#call(listener, name, args);
-      } catch (error) {
-        failures.push(error);
+/**
+ * Tells listeners `messages`, in order. When one of them throws, all are told the opposite of what they were told, the
+ * last thing first, also where further ones throw at that.
+ *
+ * Nothing is written down meanwhile: how many calls were made says which ones.
+ *
+ * @throws `ERR_LISTENER_FAILED`, when all is taken back.
+ */
+export function notify(messages: readonly Message[]): void {
+  let made = 0;
+  try {
+    for (const message of messages) {
+      for (const listener of message.audience) {
+        tell(listener, message);
+        made++;
       }
-    };
-    for (const listener of this.#done) attempt(listener, 'begin', []);
-    const batch = this.#calls.splice(this.#callsBeforeBegin);
-    const remembered = batch.filter(({ listener }) => !this.#forgot.has(listener));
-    for (const { listener, name, args } of [...this.#calls, ...remembered].reverse()) {
-      attempt(listener, opposite[name], oppositeArguments(name, args));
     }
-    for (const listener of [...this.#done, ...this.#begun]) attempt(listener, 'commit', []);
-    return failures;
+  } catch (cause) {
+    const calls = messages.flatMap((message) =>
+      message.audience.map((listener) => ({ listener, message })),
+    );
+    const [failed] = calls.splice(made);
+    if (failed === undefined) throw cause;
+    throw failure(failed, cause, takeBack(calls, failed));
   }
+}
 
-  #call(listener: MemoryListener, name: Callback, args: readonly unknown[]): void {
+/**
+ * Takes back `calls`, after which `failed` threw.
+ *
+ * A listener whose `commit` has returned needs a new `begin` for that. One whose `commit` threw has forgotten all
+ * since its `begin`, which is nothing to be taken back, nor ended by another `commit`.
+ *
+ * @returns What was thrown meanwhile.
+ */
+function takeBack(calls: readonly Call[], failed: Call): unknown[] {
+  const failures: unknown[] = [];
+  const attempt = (call: Call): void => {
     try {
-      (listener[name] as AnyCallback | undefined)?.apply(listener, [...args]);
+      tell(call.listener, call.message);
     } catch (cause) {
-      throw failure(listener, name, args, cause);
+      failures.push(failure(call, cause));
     }
+  };
+  const forgot = failed.message.callback === 'commit' ? failed.listener : undefined;
+  const batchStart = calls.findIndex(({ message }) => message.callback === 'begin');
+  const remembered = calls.filter(({ listener }, at) => listener !== forgot || at < batchStart);
+
+  for (const { listener } of callsOf('commit', remembered)) attempt(bracket('begin', listener));
+  for (const { listener, message } of remembered.toReversed()) {
+    const opposite = oppositeOf(message);
+    const wasTold = listener[message.callback] !== undefined;
+    if (opposite !== undefined && wasTold) attempt({ listener, message: opposite });
   }
+  for (const { listener } of callsOf('begin', remembered)) attempt(bracket('commit', listener));
+  return failures;
 }
 
-function oppositeArguments(name: Undoable, args: readonly unknown[]): readonly unknown[] {
-  if (name !== 'logStart' && name !== 'logStop') return args;
-  const [section, oldMask, newMask] = args;
-  return [section, newMask, oldMask];
+function callsOf(callback: 'begin' | 'commit', calls: readonly Call[]): readonly Call[] {
+  return calls.filter(({ message }) => message.callback === callback);
 }
 
+function bracket(callback: 'begin' | 'commit', listener: MemoryListener): Call {
+  return { listener, message: { audience: [listener], callback } };
+}
+
+/** What the caller gets: `call` threw `cause`, and more went wrong while everything was being taken back. */
 function failure(
-  listener: MemoryListener,
-  callback: Callback,
-  args: readonly unknown[],
+  { listener, message }: Call,
   cause: unknown,
+  undoFailures: readonly unknown[] = [],
 ): FlatviewError {
   const who = listenerName(listener);
-  const [section] = args;
-  const where =
-    section instanceof MemoryRegionSection
-      ? ` for ${hex(section.address)}-${hex(section.last)} (region "${section.region.name}" in address space "${section.addressSpace.name}")`
-      : '';
   const why = cause instanceof Error ? cause.message : String(cause);
-  const kernel = cause instanceof FlatviewError ? kernelDetails(cause) : {};
-  return new FlatviewError('ERR_LISTENER_FAILED', `${who}: ${callback} failed${where}: ${why}`, {
+  const more = undoFailures.length === 0 ? '' : moreFailed(undoFailures.length);
+  const text = `${who}: ${message.callback} failed${place(message)}: ${why}${more}`;
+  return new FlatviewError('ERR_LISTENER_FAILED', text, {
     cause,
     listener: who,
-    ...kernel,
+    ...(cause instanceof FlatviewError ? kernelDetails(cause) : {}),
+    ...(undoFailures.length === 0 ? {} : { undoFailures }),
   });
+}
+
+function moreFailed(count: number): string {
+  return `; ${count} more failed while it was undone`;
+}
+
+function place(message: Message): string {
+  if (!('section' in message)) return '';
+  const { address, last, region, addressSpace } = message.section;
+  const where = `region "${region.name}" in address space "${addressSpace.name}"`;
+  return ` for ${hex(address)}-${hex(last)} (${where})`;
 }
 
 function kernelDetails({ errno, syscall }: FlatviewError): { errno?: string; syscall?: string } {

@@ -21,13 +21,13 @@ export function compareStacking(a: StackingKey, b: StackingKey): number {
 /**
  * The priority that `value` is.
  *
- * @throws `ERR_PRIORITY_RANGE` unless it is a 32-bit signed integer; `region` names whose it is.
+ * @throws `ERR_PRIORITY_RANGE` unless it is a 32-bit signed integer; the message names `region`.
  */
-export function toPriority(value: number, region: string): number {
+export function toPriority(value: number, region: { readonly label: string }): number {
   const { min, max } = priorityRange;
   if (Number.isInteger(value) && value >= min && value <= max) return value;
   throw new FlatviewError(
     'ERR_PRIORITY_RANGE',
-    `priority of ${region} is ${String(value)}: not an integer of ${min} to ${max}`,
+    `priority of ${region.label} is ${String(value)}: not an integer of ${min} to ${max}`,
   );
 }

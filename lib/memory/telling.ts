@@ -1,166 +1,142 @@
-import type { AddressSpace } from './address-space.js';
 import { type CoalescedRange, coalescedAddresses } from './coalesced-range.js';
 import { ioEventFdChanges, type ShownIoEventFd, shownIoEventFds } from './ioeventfd.js';
-import type { MemoryListener } from './memory-listener.js';
+import type { Audience } from './listener-registry.js';
 import type { MemoryRegion } from './memory-region.js';
-import type { Direction, Notification } from './notification.js';
+import type { Message } from './message.js';
 import type { RegionState } from './region-state.js';
-import { MemoryRegionSection } from './section.js';
-import type { RangeChange } from './view-change.js';
-
-type Listeners = readonly MemoryListener[];
+import type { MemoryRegionSection } from './section.js';
+import type { SectionChange } from './view-change.js';
 
 /** A region's state before the commit that listeners are told of. */
 export type Before = (region: MemoryRegion) => RegionState;
 
 /**
- * Tells `listeners` which ranges of `space` changed: first what is gone, then what is new or stays
- * (QEMU: address_space_update_topology_pass).
+ * What the listeners of one address space are to be told. Ranges and what watches them are added from the lowest
+ * priority to the highest and taken away the other way; ioeventfds the opposite, as in QEMU.
  */
-export function tellRangeChanges(
-  notification: Notification,
-  listeners: Listeners,
-  space: AddressSpace,
-  changes: readonly RangeChange[],
-  before: Before,
-): void {
-  for (const { kind, range, oldDirtyLogMask } of changes) {
-    const { region } = range;
-    const section = new MemoryRegionSection(space, range);
-    if (kind === 'del') tellGone(notification, listeners, section, before(region).coalescedRanges);
-    if (kind === 'add') tellNew(notification, listeners, section, region.coalescedRanges);
-    if (kind !== 'keep') continue;
-    tellKept(notification, listeners, section, oldDirtyLogMask);
-    tellCoalescedChange(notification, listeners, section, before(region).coalescedRanges);
+export class Telling {
+  readonly #messages: Message[];
+  readonly #audience: Audience;
+
+  /** @param messages Where messages are appended. */
+  constructor(messages: Message[], audience: Audience) {
+    this.#messages = messages;
+    this.#audience = audience;
   }
-}
 
-/** Tells `listeners` which ioeventfds of `space` changed (QEMU: address_space_update_ioeventfds). */
-export function tellIoEventFdChanges(
-  notification: Notification,
-  listeners: Listeners,
-  space: AddressSpace,
-  changes: readonly RangeChange[],
-  before: Before,
-): void {
-  const gone: ShownIoEventFd[] = [];
-  const present: ShownIoEventFd[] = [];
-  for (const { kind, range } of changes) {
-    const { region } = range;
-    const section = new MemoryRegionSection(space, range);
-    if (kind !== 'add') gone.push(...shownIoEventFds(before(region).ioeventfds, section));
-    if (kind !== 'del') present.push(...shownIoEventFds(region.ioeventfds, section));
+  /**
+   * What became of ranges: first what is gone, then what is new or stays
+   * (QEMU: address_space_update_topology_pass).
+   */
+  changes(changes: readonly SectionChange[], before: Before): void {
+    for (const { kind, section, oldDirtyLogMask } of changes) {
+      const { region } = section;
+      if (kind === 'del') this.#gone(section, before(region).coalescedRanges);
+      if (kind === 'add') this.#new(section);
+      if (kind !== 'keep') continue;
+      this.#say('regionNop', section);
+      this.#dirtyLog(section, oldDirtyLogMask, section.dirtyLogMask);
+      this.#coalescedChange(section, before(region).coalescedRanges);
+    }
   }
-  tellIoEventFds(notification, listeners, gone, present);
-}
 
-/** Tells a new listener of all that shows in `space` (QEMU: listener_add_address_space). */
-export function tellEverything(
-  notification: Notification,
-  listener: MemoryListener,
-  space: AddressSpace,
-): void {
-  const shown: ShownIoEventFd[] = [];
-  for (const range of space.flatView.ranges()) {
-    const section = new MemoryRegionSection(space, range);
-    const { ioeventfds, coalescedRanges } = range.region;
-    tellNew(notification, [listener], section, coalescedRanges);
-    tellKept(notification, [listener], section, 0, false);
-    shown.push(...shownIoEventFds(ioeventfds, section));
+  /** What became of the ioeventfds in ranges (QEMU: address_space_update_ioeventfds). */
+  ioEventFds(changes: readonly SectionChange[], before: Before): void {
+    // Few regions have any: most commits end here.
+    const hasAny = ({ section: { region } }: SectionChange): boolean =>
+      region.ioeventfds.length > 0 || before(region).ioeventfds.length > 0;
+    if (!changes.some(hasAny)) return;
+    const gone = changes.flatMap(({ kind, section }) =>
+      kind === 'add' ? [] : shownIoEventFds(before(section.region).ioeventfds, section),
+    );
+    const present = changes.flatMap(({ kind, section }) =>
+      kind === 'del' ? [] : shownIoEventFds(section.region.ioeventfds, section),
+    );
+    this.#ioEventFdChanges(gone, present);
   }
-  tellIoEventFds(notification, [listener], [], shown);
-}
 
-/** Tells a leaving listener that all that shows in `space` is gone (QEMU: listener_del_address_space). */
-export function tellEverythingGone(
-  notification: Notification,
-  listener: MemoryListener,
-  space: AddressSpace,
-): void {
-  const shown: ShownIoEventFd[] = [];
-  for (const range of space.flatView.ranges()) {
-    const section = new MemoryRegionSection(space, range);
-    const { ioeventfds, coalescedRanges } = range.region;
-    const mask = section.dirtyLogMask;
-    if (mask !== 0) notification.tell([listener], 'reverse', 'logStop', section, mask, 0);
-    tellGone(notification, [listener], section, coalescedRanges);
-    shown.push(...shownIoEventFds(ioeventfds, section));
+  /** All that shows, for a new listener (QEMU: listener_add_address_space). */
+  everything(sections: Iterable<MemoryRegionSection>): void {
+    const shown: ShownIoEventFd[] = [];
+    for (const section of sections) {
+      this.#new(section);
+      this.#dirtyLog(section, 0, section.dirtyLogMask);
+      shown.push(...shownIoEventFds(section.region.ioeventfds, section));
+    }
+    this.#ioEventFdChanges([], shown);
   }
-  tellIoEventFds(notification, [listener], shown, []);
-}
 
-function tellGone(
-  notification: Notification,
-  listeners: Listeners,
-  section: MemoryRegionSection,
-  coalesced: readonly CoalescedRange[],
-): void {
-  tellCoalesced(notification, listeners, 'coalescedIoDel', section, coalesced);
-  notification.tell(listeners, 'reverse', 'regionDel', section);
-}
-
-function tellNew(
-  notification: Notification,
-  listeners: Listeners,
-  section: MemoryRegionSection,
-  coalesced: readonly CoalescedRange[],
-): void {
-  notification.tell(listeners, 'forward', 'regionAdd', section);
-  tellCoalesced(notification, listeners, 'coalescedIoAdd', section, coalesced);
-}
-
-function tellKept(
-  notification: Notification,
-  listeners: Listeners,
-  section: MemoryRegionSection,
-  oldMask: number,
-  nop = true,
-): void {
-  const mask = section.dirtyLogMask;
-  if (nop) notification.tell(listeners, 'forward', 'regionNop', section);
-  if (mask & ~oldMask) notification.tell(listeners, 'forward', 'logStart', section, oldMask, mask);
-  if (oldMask & ~mask) notification.tell(listeners, 'reverse', 'logStop', section, oldMask, mask);
-}
-
-/** Tells which coalesced ranges of a range that stays are gone, and which are new. */
-function tellCoalescedChange(
-  notification: Notification,
-  listeners: Listeners,
-  section: MemoryRegionSection,
-  before: readonly CoalescedRange[],
-): void {
-  const now = section.region.coalescedRanges;
-  if (before === now) return;
-  const gone = before.filter((range) => !now.includes(range));
-  const fresh = now.filter((range) => !before.includes(range));
-  tellCoalesced(notification, listeners, 'coalescedIoDel', section, gone);
-  tellCoalesced(notification, listeners, 'coalescedIoAdd', section, fresh);
-}
-
-function tellCoalesced(
-  notification: Notification,
-  listeners: Listeners,
-  name: 'coalescedIoAdd' | 'coalescedIoDel',
-  section: MemoryRegionSection,
-  coalesced: readonly CoalescedRange[],
-): void {
-  const direction: Direction = name === 'coalescedIoAdd' ? 'forward' : 'reverse';
-  for (const range of coalesced) {
-    const shown = coalescedAddresses(range, section);
-    if (shown === undefined) continue;
-    notification.tell(listeners, direction, name, section, shown.address, shown.size);
+  /** That all that shows is gone, for a leaving listener (QEMU: listener_del_address_space). */
+  everythingGone(sections: Iterable<MemoryRegionSection>): void {
+    const shown: ShownIoEventFd[] = [];
+    for (const section of sections) {
+      this.#dirtyLog(section, section.dirtyLogMask, 0);
+      this.#gone(section, section.region.coalescedRanges);
+      shown.push(...shownIoEventFds(section.region.ioeventfds, section));
+    }
+    this.#ioEventFdChanges(shown, []);
   }
-}
 
-/** Dels go from low priority to high and adds the other way: the opposite of ranges, as in QEMU. */
-function tellIoEventFds(
-  notification: Notification,
-  listeners: Listeners,
-  before: readonly ShownIoEventFd[],
-  after: readonly ShownIoEventFd[],
-): void {
-  for (const { ioeventfd, section, added } of ioEventFdChanges(before, after)) {
-    if (added) notification.tell(listeners, 'reverse', 'eventfdAdd', section, ioeventfd);
-    else notification.tell(listeners, 'forward', 'eventfdDel', section, ioeventfd);
+  #gone(section: MemoryRegionSection, coalesced: readonly CoalescedRange[]): void {
+    this.#coalesced('coalescedIoDel', section, coalesced);
+    this.#say('regionDel', section);
+  }
+
+  #new(section: MemoryRegionSection): void {
+    this.#say('regionAdd', section);
+    this.#coalesced('coalescedIoAdd', section, section.region.coalescedRanges);
+  }
+
+  #say(callback: 'regionAdd' | 'regionDel' | 'regionNop', section: MemoryRegionSection): void {
+    const { ascending, descending } = this.#audience;
+    const audience = callback === 'regionDel' ? descending : ascending;
+    this.#messages.push({ audience, callback, section });
+  }
+
+  #dirtyLog(section: MemoryRegionSection, oldMask: number, newMask: number): void {
+    if (oldMask === newMask) return;
+    const { ascending, descending } = this.#audience;
+    const masks = { section, oldMask, newMask };
+    if (newMask & ~oldMask) {
+      this.#messages.push({ audience: ascending, callback: 'logStart', ...masks });
+    }
+    if (oldMask & ~newMask) {
+      this.#messages.push({ audience: descending, callback: 'logStop', ...masks });
+    }
+  }
+
+  /** Which coalesced ranges of a range that stays are gone, and which are new. */
+  #coalescedChange(section: MemoryRegionSection, before: readonly CoalescedRange[]): void {
+    const now = section.region.coalescedRanges;
+    if (before === now) return;
+    const gone = before.filter((range) => !now.includes(range));
+    const fresh = now.filter((range) => !before.includes(range));
+    this.#coalesced('coalescedIoDel', section, gone);
+    this.#coalesced('coalescedIoAdd', section, fresh);
+  }
+
+  #coalesced(
+    callback: 'coalescedIoAdd' | 'coalescedIoDel',
+    section: MemoryRegionSection,
+    coalesced: readonly CoalescedRange[],
+  ): void {
+    if (coalesced.length === 0) return;
+    const { ascending, descending } = this.#audience;
+    const audience = callback === 'coalescedIoAdd' ? ascending : descending;
+    for (const range of coalesced) {
+      const shown = coalescedAddresses(range, section);
+      if (shown === undefined) continue;
+      const { address, size } = shown;
+      this.#messages.push({ audience, callback, section, address, size });
+    }
+  }
+
+  #ioEventFdChanges(before: readonly ShownIoEventFd[], after: readonly ShownIoEventFd[]): void {
+    const { ascending, descending } = this.#audience;
+    for (const { ioeventfd, section, added } of ioEventFdChanges(before, after)) {
+      const audience = added ? descending : ascending;
+      const callback = added ? 'eventfdAdd' : 'eventfdDel';
+      this.#messages.push({ audience, callback, section, ioeventfd });
+    }
   }
 }

@@ -18,59 +18,76 @@ export interface Editable<State> {
   apply(state: State): void;
 }
 
-interface BeforeImage {
-  readonly subject: Editable<unknown>;
-  readonly state: unknown;
-}
-
 /** Who ends a transaction: the function that runs a body or makes an edit, or whoever called `begin`. */
 export type EndedBy = 'body' | 'caller';
 
-/** As many images are searched one by one: most transactions edit one object, and a Map costs more than that. */
-const maxSearched = 8;
+/** The state of an edited object when a transaction began. */
+interface BeforeImage {
+  readonly subject: Editable<unknown>;
+  readonly state: unknown;
+  /** The one that was remembered before this one, in the same transaction. */
+  readonly earlier: BeforeImage | undefined;
+}
 
-/** The first image of each of some objects. */
-class BeforeImages {
-  readonly inOrder: BeforeImage[] = [];
+/** From so many images on there is an index: most transactions edit one object, and a Map costs more than that. */
+const minIndexed = 8;
+
+/** An open transaction, with the first image of each object that it edits. */
+class Savepoint {
+  /** How many transactions are open, down to this one. */
+  readonly depth: number;
+  readonly outer: Savepoint | undefined;
+  readonly endedBy: EndedBy;
+  /** What was pending when the transaction began. */
+  readonly pending: Effect;
+  #latest: BeforeImage | undefined;
+  #count = 0;
   #bySubject: Map<unknown, BeforeImage> | undefined;
 
-  of(subject: unknown): BeforeImage | undefined {
-    if (this.#bySubject !== undefined) return this.#bySubject.get(subject);
-    for (const image of this.inOrder) if (image.subject === subject) return image;
-    return undefined;
+  constructor(outer: Savepoint | undefined, endedBy: EndedBy, pending: Effect) {
+    this.depth = (outer?.depth ?? 0) + 1;
+    this.outer = outer;
+    this.endedBy = endedBy;
+    this.pending = pending;
   }
 
-  /** Adds an image, unless there is one of its subject. */
-  add(image: BeforeImage): void {
-    if (this.of(image.subject) !== undefined) return;
-    this.inOrder.push(image);
-    if (this.inOrder.length > maxSearched) this.#bySubject ??= this.#index();
-    this.#bySubject?.set(image.subject, image);
+  imageOf(subject: unknown): BeforeImage | undefined {
+    if (this.#bySubject !== undefined) return this.#bySubject.get(subject);
+    let image = this.#latest;
+    while (image !== undefined && image.subject !== subject) image = image.earlier;
+    return image;
+  }
+
+  /** Remembers that `subject` had `state`, unless it is known what it had before that. */
+  remember(subject: Editable<unknown>, state: unknown): void {
+    if (this.imageOf(subject) !== undefined) return;
+    this.#latest = { subject, state, earlier: this.#latest };
+    this.#count++;
+    if (this.#count === minIndexed) this.#bySubject = this.#index();
+    else this.#bySubject?.set(subject, this.#latest);
+  }
+
+  /** One image of each object. */
+  *images(): Iterable<BeforeImage> {
+    for (let at = this.#latest; at !== undefined; at = at.earlier) yield at;
   }
 
   #index(): Map<unknown, BeforeImage> {
-    return new Map(this.inOrder.map((image) => [image.subject, image]));
+    return new Map([...this.images()].map((image) => [image.subject, image]));
   }
 }
 
-interface Savepoint {
-  readonly endedBy: EndedBy;
-  readonly before: BeforeImages;
-  /** What was pending when the savepoint was set. */
-  readonly pending: Effect;
-}
-
 /**
- * The open transactions, outermost first, and what they must put back. Each remembers the state that every edited
+ * The open transactions, one within the other, and what they must put back. Each remembers the state that every edited
  * object had when the transaction began; states are immutable values, so that is one reference an object.
  */
 export class TransactionLog {
-  readonly #savepoints: Savepoint[] = [];
+  #innermost: Savepoint | undefined;
   #pending: Effect = effects.row;
 
   /** How many transactions are open, one within the other. */
   get depth(): number {
-    return this.#savepoints.length;
+    return this.#innermost?.depth ?? 0;
   }
 
   /** What the edits so far make necessary. */
@@ -80,44 +97,41 @@ export class TransactionLog {
 
   /** Who ends the innermost transaction; `undefined` where none is open. */
   get endedBy(): EndedBy | undefined {
-    return this.#savepoints.at(-1)?.endedBy;
+    return this.#innermost?.endedBy;
   }
 
   begin(endedBy: EndedBy): void {
-    this.#savepoints.push({ endedBy, before: new BeforeImages(), pending: this.#pending });
+    this.#innermost = new Savepoint(this.#innermost, endedBy, this.#pending);
   }
 
   /** Makes `next` the state of `subject`, within the innermost transaction. */
   edit<State>(subject: Editable<State>, next: State, effect: Effect): void {
-    const before = this.#savepoints.at(-1)?.before;
-    before?.add({ subject: subject as Editable<unknown>, state: subject.state });
+    this.#innermost?.remember(subject as Editable<unknown>, subject.state);
     subject.apply(next);
     this.#pending |= effect;
   }
 
   /** The state of `subject` before the innermost transaction. */
   before<State>(subject: Editable<State>): State {
-    const image = this.#savepoints.at(-1)?.before.of(subject);
+    const image = this.#innermost?.imageOf(subject);
     return image === undefined ? subject.state : (image.state as State);
   }
 
   /** Closes the innermost transaction and keeps its edits: they are the enclosing one's now. */
   keep(): void {
-    const inner = this.#savepoints.pop();
-    const outer = this.#savepoints.at(-1);
-    if (inner === undefined) return;
-    if (outer === undefined) {
-      this.#pending = effects.row;
-      return;
-    }
-    for (const image of inner.before.inOrder) outer.before.add(image);
+    const inner = this.#innermost;
+    const outer = inner?.outer;
+    this.#innermost = outer;
+    if (outer === undefined) this.#pending = effects.row;
+    else for (const { subject, state } of inner?.images() ?? []) outer.remember(subject, state);
   }
 
-  /** Closes the innermost transaction and takes its edits back, the last one first. */
+  /** Closes the innermost transaction and takes its edits back. Their order is no matter: states are put back whole. */
   undo(): void {
-    const inner = this.#savepoints.pop();
+    const inner = this.#innermost;
     if (inner === undefined) return;
-    for (const { subject, state } of inner.before.inOrder.reverse()) subject.apply(state);
+    this.#innermost = inner.outer;
+    for (const { subject, state } of inner.images()) subject.apply(state);
     this.#pending = inner.pending;
   }
 }

@@ -1,25 +1,35 @@
 import { addon, exchange } from '../native/addon.js';
 import { changeKind, rangeField, rangeLayout } from '../native/engine-addon.js';
 import type { AddressSpace } from './address-space.js';
-import { decodeRange, type FlatRange } from './flat-view.js';
+import { decodeRange } from './flat-view.js';
 import type { RegionsById } from './region-table.js';
+import { MemoryRegionSection } from './section.js';
 
 /** What became of a range: it is gone, it is new, or it stays and something else about it may have changed. */
-export interface RangeChange {
+export interface SectionChange {
   readonly kind: 'del' | 'add' | 'keep';
-  readonly range: FlatRange;
+  readonly section: MemoryRegionSection;
   /** The dirty-log mask that a kept range had before. */
   readonly oldDirtyLogMask: number;
 }
 
-/** The difference between two flat views, for all address spaces that go from the one to the other. */
+/** The difference between two flat views of an address space. */
 export interface ViewChange {
-  readonly spaces: readonly AddressSpace[];
+  readonly space: AddressSpace;
   /** First what is gone, ascending; then what is new or stays, ascending. */
-  readonly changes: readonly RangeChange[];
+  readonly changes: readonly SectionChange[];
 }
 
-/** Reads the change stream of the engine's last commit, which has `length` words. */
+/** A view change that is still being read. */
+interface GrowingViewChange extends ViewChange {
+  readonly changes: SectionChange[];
+}
+
+/**
+ * Reads the change stream of the engine's last commit, which has `length` words.
+ *
+ * @returns What changes in each address space, in the order in which they were made.
+ */
 export function readViewChanges(
   engine: number,
   length: number,
@@ -29,33 +39,59 @@ export function readViewChanges(
   const stream = new ChangeStream(engine, length);
   const views: ViewChange[] = [];
   while (!stream.atEnd) {
-    const [spaceCount, changeCount] = stream.pair();
-    const ids: number[] = [];
-    for (let i = 0; i < spaceCount; i += 2) ids.push(...stream.pair());
-    const spaces = ids.slice(0, spaceCount).flatMap((id) => spacesById.get(id) ?? []);
-    const changes: RangeChange[] = [];
-    for (let i = 0; i < changeCount; i++)
-      changes.push(decodeChange(stream.take(rangeLayout.words), regions));
-    views.push({ spaces, changes });
+    const header = stream.take(1) * 2;
+    const spaceCount = exchange.halves[header] ?? 0;
+    const changeCount = exchange.halves[header + 1] ?? 0;
+    const group = readSpaces(stream, spaceCount, spacesById);
+    for (let i = 0; i < changeCount; i++) readChange(stream, regions, group);
+    views.push(...group);
   }
-  return views;
+  return views.length > 1 ? views.sort((a, b) => a.space.sequence - b.space.sequence) : views;
 }
 
-const kinds: Readonly<Record<number, RangeChange['kind']>> = {
+function readSpaces(
+  stream: ChangeStream,
+  count: number,
+  spacesById: ReadonlyMap<number, AddressSpace>,
+): GrowingViewChange[] {
+  const group: GrowingViewChange[] = [];
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    if (i % 2 === 0) at = stream.take(1) * 2;
+    const space = spacesById.get(exchange.halves[at + (i % 2)] ?? 0);
+    if (space !== undefined) group.push({ space, changes: [] });
+  }
+  return group;
+}
+
+const kinds: Readonly<Record<number, SectionChange['kind']>> = {
   [changeKind.delete]: 'del',
   [changeKind.add]: 'add',
   [changeKind.keep]: 'keep',
 };
 
-function decodeChange(at: number, regions: RegionsById): RangeChange {
-  const range = decodeRange(at, regions);
-  const field = ({ shift, mask }: { readonly shift: number; readonly mask: number }): number =>
-    (range.attributes >>> shift) & mask;
-  return {
-    kind: kinds[field(rangeField.kind)] ?? 'keep',
-    range,
-    oldDirtyLogMask: field(rangeField.oldDirtyLogMask),
-  };
+/** Reads one change, for each address space of the group a section of its own. */
+function readChange(
+  stream: ChangeStream,
+  regions: RegionsById,
+  group: readonly GrowingViewChange[],
+): void {
+  const at = stream.take(rangeLayout.words);
+  for (const { space, changes } of group) {
+    const section = new MemoryRegionSection(space, decodeRange(at, regions));
+    const kind = kinds[field(section.attributes, rangeField.kind)] ?? 'keep';
+    const oldDirtyLogMask = field(section.attributes, rangeField.oldDirtyLogMask);
+    changes.push({ kind, section, oldDirtyLogMask });
+  }
+}
+
+interface Field {
+  readonly shift: number;
+  readonly mask: number;
+}
+
+function field(attributes: number, { shift, mask }: Field): number {
+  return (attributes >>> shift) & mask;
 }
 
 /** A window that moves over the stream: as much of it as the exchange buffer holds. */
@@ -75,12 +111,6 @@ class ChangeStream {
 
   get atEnd(): boolean {
     return this.#position === this.#length;
-  }
-
-  /** The two halves of the next word. */
-  pair(): [number, number] {
-    const half = this.take(1) * 2;
-    return [exchange.halves[half] ?? 0, exchange.halves[half + 1] ?? 0];
   }
 
   /** Steps over `count` words, and returns where in the exchange buffer they lie. */

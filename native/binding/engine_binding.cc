@@ -16,6 +16,11 @@ namespace {
 
 constexpr size_t kMinExchangeBytes = 4096;
 
+// About what a view does not share with those before and after it: one path of its tree (measured:
+// 1.1 KB at 1,000 ranges, 1.2 KB at 100,000). Without knowing of it the garbage collector would
+// take old views for cheap, and leave hundreds of megabytes of them.
+constexpr int64_t kViewBytes = 1024;
+
 constexpr std::array<Function, 15> kFunctions = {{
     {"useExchange", Callback<&EngineBinding::UseExchange>},
     {"engineCreate", Callback<&EngineBinding::Create>},
@@ -49,6 +54,12 @@ napi_value Unsigned(const Arguments& arguments, size_t value) {
 // Keeps an argument alive for as long as the result is.
 Napi::ObjectReference Hold(const Arguments& arguments, size_t index) {
   return Napi::Persistent(Napi::Object(arguments.env(), arguments.value(index)));
+}
+
+// Tells the garbage collector that it keeps so many bytes more, or fewer, alive out here.
+void CountExternalBytes(const Arguments& arguments, int64_t change) {
+  int64_t total = 0;
+  napi_adjust_external_memory(arguments.env(), change, &total);
 }
 
 }  // namespace
@@ -186,12 +197,18 @@ napi_value EngineBinding::AcquireView(Arguments& arguments) {
   View view = PresentView(arguments);
   if (view == nullptr) return nullptr;
   const uint32_t handle = views_.Add(std::move(view));
-  if (handle == 0) arguments.FailState("too many views are held");
-  return handle == 0 ? nullptr : Unsigned(arguments, handle);
+  if (handle == 0) {
+    arguments.FailState("too many views are held");
+    return nullptr;
+  }
+  CountExternalBytes(arguments, kViewBytes);
+  return Unsigned(arguments, handle);
 }
 
 napi_value EngineBinding::ReleaseView(Arguments& arguments) {
-  if (arguments.Handle(0, views_) != nullptr) views_.Remove(arguments.Uint32(0));
+  if (arguments.Handle(0, views_) == nullptr) return nullptr;
+  views_.Remove(arguments.Uint32(0));
+  CountExternalBytes(arguments, -kViewBytes);
   return nullptr;
 }
 
