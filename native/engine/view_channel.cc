@@ -23,19 +23,20 @@ void ViewChannel::Publish(PublishedView view) {
   assert(published_ != nullptr);
   if (view.view == published_->view) return;
   Replace(std::make_unique<const PublishedView>(std::move(view)));
+  FreeRetired();
 }
 
 void ViewChannel::Close(End end) {
   // Before readers see that there is nothing.
   end_.store(end, std::memory_order_release);
   Replace(nullptr);
+  FreeRetired();
 }
 
 void ViewChannel::Replace(std::unique_ptr<const PublishedView> next) {
   current_.store(next.get(), std::memory_order_seq_cst);
   if (published_ != nullptr) retired_.push_back(std::move(published_));
   published_ = std::move(next);
-  FreeRetired();
 }
 
 void ViewChannel::FreeRetired() {
@@ -53,10 +54,18 @@ void ViewChannel::FreeRetired() {
 }
 
 const PublishedView* ViewChannel::HoldNewest(Slot& slot) const {
+  BeginToHold(slot);
+  return Hold(slot, current_.load(std::memory_order_seq_cst));
+}
+
+void ViewChannel::BeginToHold(Slot& slot) {
   slot.held.exchange(&kChoosing, std::memory_order_seq_cst);
-  const PublishedView* const newest = current_.load(std::memory_order_seq_cst);
+}
+
+const PublishedView* ViewChannel::Hold(Slot& slot, const PublishedView* view) {
   const PublishedView* held = &kChoosing;
-  return slot.held.compare_exchange_strong(held, newest) ? newest : held;
+  // Where it fails, `held` is what the engine chose.
+  return slot.held.compare_exchange_strong(held, view) ? view : held;
 }
 
 ViewChannel::Slot& ViewChannel::TakeSlot() {

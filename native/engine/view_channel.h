@@ -70,6 +70,7 @@ class ViewChannel {
 
  private:
   friend class ViewReader;
+  friend class ViewChannelSteps;  // a test, which takes them one at a time in every order
 
   static constexpr size_t kCacheLine = 64;
 
@@ -89,7 +90,11 @@ class ViewChannel {
   const PublishedView* current() const { return current_.load(std::memory_order_acquire); }
   const PublishedView* HoldNewest(Slot& slot) const;
   static void HoldNothing(Slot& slot) { slot.held.store(nullptr, std::memory_order_release); }
+  // The reader's steps 1 and 3.
+  static void BeginToHold(Slot& slot);
+  static const PublishedView* Hold(Slot& slot, const PublishedView* view);
 
+  // The engine's step 1, and then 2 and 3.
   void Replace(std::unique_ptr<const PublishedView> next);
   void FreeRetired();
 

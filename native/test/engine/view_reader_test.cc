@@ -33,10 +33,10 @@ constexpr int kReaders = 3;
 constexpr uint64_t kPublications = 3000;
 
 // Publication `generation`: ranges of one page, and a gap after each.
-PublishedView Publication(uint64_t generation) {
+PublishedView Publication(uint64_t generation, uint64_t count = kRanges) {
   std::vector<FlatRange> ranges;
-  ranges.reserve(kRanges);
-  for (uint64_t i = 0; i < kRanges; ++i) {
+  ranges.reserve(count);
+  for (uint64_t i = 0; i < count; ++i) {
     const uint64_t first = i * 2 * kPage;
     ranges.push_back({first, first + kPage - 1, generation, static_cast<RegionId>(i), 0});
   }
@@ -120,6 +120,66 @@ TEST(ViewReader, FindsNothingInAClosedChannel) {
   EXPECT_EQ(reader.Enter(), nullptr);
   EXPECT_EQ(reader.end(), End::kAddressSpaceRemoved);
   EXPECT_EQ(ViewReader(channel).Enter(), nullptr);
+}
+
+}  // namespace
+
+// One reader and the engine, who take the steps of view_channel.h in an order that a test chooses.
+class ViewChannelSteps {
+ public:
+  static constexpr int kReaderSteps = 3;
+  static constexpr int kEngineSteps = 2;
+
+  ViewChannelSteps() : slot_(channel_->TakeSlot()) {}
+
+  void StepOfReader() {
+    if (reader_steps_ == 0) ViewChannel::BeginToHold(slot_);
+    if (reader_steps_ == 1) found_ = channel_->current();
+    if (reader_steps_ == 2) held_ = ViewChannel::Hold(slot_, found_);
+    reader_steps_ = (reader_steps_ + 1) % kReaderSteps;
+    if (reader_steps_ == 1) newest_at_start_ = published_;
+  }
+
+  void StepOfEngine() {
+    if (engine_steps_ == 0) {
+      channel_->Replace(std::make_unique<const PublishedView>(Publication(++published_, 1)));
+    } else {
+      channel_->FreeRetired();
+    }
+    engine_steps_ = (engine_steps_ + 1) % kEngineSteps;
+  }
+
+  // What the reader holds is alive and whole, and was the newest when it began to look, or newer.
+  void Check() const {
+    if (held_ == nullptr || reader_steps_ != 0) return;
+    EXPECT_EQ(held_->view->Lookup(0)->offset, held_->generation);
+    EXPECT_GE(held_->generation, newest_at_start_);
+    EXPECT_LE(channel_->retired_count(), engine_steps_ == 0 ? 1u : 2u);
+  }
+
+ private:
+  const std::shared_ptr<ViewChannel> channel_ = MakeChannel();
+  ViewChannel::Slot& slot_;
+  const PublishedView* found_ = nullptr;
+  const PublishedView* held_ = nullptr;
+  uint64_t published_ = 1;
+  uint64_t newest_at_start_ = 0;
+  int reader_steps_ = 0;
+  int engine_steps_ = 0;
+};
+
+namespace {
+
+TEST(ViewReader, IsRightInEveryOrderOfSteps) {
+  // Each bit of `order` says whose step it is.
+  constexpr int kSteps = 3 * ViewChannelSteps::kReaderSteps + 3 * ViewChannelSteps::kEngineSteps;
+  for (uint32_t order = 0; order < 1u << kSteps; ++order) {
+    ViewChannelSteps steps;
+    for (int step = 0; step < kSteps; ++step) {
+      (order >> step & 1) != 0 ? steps.StepOfReader() : steps.StepOfEngine();
+      steps.Check();
+    }
+  }
 }
 
 TEST(ViewReader, SeesWholePublicationsInTheirOrder) {
