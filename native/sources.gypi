@@ -32,7 +32,9 @@
       "native/binding/addon.cc",
       "native/binding/engine_binding.cc",
       "native/binding/host_memory_binding.cc",
-      "native/binding/memory_windows.cc"
+      "native/binding/memory_windows.cc",
+      "native/binding/reader_binding.cc",
+      "native/binding/shared_channels.cc"
     ],
     "tests": [
       "native/test/engine/batch_test.cc",

@@ -7,27 +7,25 @@ import type { RegionsById } from './region-table.js';
 /** How many ranges are fetched at a time when iterating: few at first, because often only the first one is wanted. */
 const chunkRanges = { first: 2, most: 64 };
 
-/** A stretch of addresses where one part of one region answers. Immutable. */
-export class FlatRange {
+/**
+ * A stretch of addresses where one part of one region answers. Immutable.
+ *
+ * @typeParam Region What is known of the region: on other threads than its own, that is less.
+ */
+export class FlatRange<Region = MemoryRegion> {
   /** First address, in bytes. */
   readonly address: bigint;
   /** Size in bytes, 1 to 2^64. */
   readonly size: bigint;
   /** The region that answers. */
-  readonly region: MemoryRegion;
+  readonly region: Region;
   /** Offset within the region of the first address, in bytes. */
   readonly offset: bigint;
   /** What the attributes below are made from: the flags of the engine's record. */
   readonly #attributes: number;
 
   /** @internal */
-  constructor(
-    address: bigint,
-    size: bigint,
-    region: MemoryRegion,
-    offset: bigint,
-    attributes: number,
-  ) {
+  constructor(address: bigint, size: bigint, region: Region, offset: bigint, attributes: number) {
     this.address = address;
     this.size = size;
     this.region = region;
@@ -149,7 +147,10 @@ const released: FinalizationRegistry<number> = new FinalizationRegistry((handle)
 );
 
 /** @internal The range whose record starts at word `at` of the exchange buffer. */
-export function decodeRange(at: number, regions: RegionsById): FlatRange {
+export function decodeRange<Region>(
+  at: number,
+  regions: readonly (Region | undefined)[],
+): FlatRange<Region> {
   const { words, halves } = exchange;
   const first = words[at + rangeLayout.first] ?? 0n;
   const last = words[at + rangeLayout.last] ?? 0n;

@@ -207,6 +207,28 @@ export interface EngineAddon {
   engineRollback(engine: EngineHandle): void;
 
   /**
+   * Forgets what regions are called, and begins anew: views that are published from now on come with the names that
+   * follow. Those that readers see already keep theirs.
+   */
+  engineClearNames(engine: EngineHandle): void;
+
+  /**
+   * Says what a region is called, before any view is published that shows it.
+   *
+   * @param region An id that has had no name since {@link engineClearNames}.
+   * @param kind Not empty.
+   */
+  engineAddName(engine: EngineHandle, region: number, kind: string, name: string): void;
+
+  /**
+   * Has every environment of this process find the views of an address space, from now on until it is removed or the
+   * engine is destroyed. No commit may be pending.
+   *
+   * @returns The token to find it by: 0 to 2^64 - 1.
+   */
+  engineShare(engine: EngineHandle, addressSpace: number): bigint;
+
+  /**
    * Tells views apart: the same number is the same view, which address spaces share or which a commit left alone.
    * 0 is the empty view, where nothing answers.
    */

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "binding/functions.h"
+#include "binding/shared_channels.h"
 #include "engine/batch.h"
 #include "engine/flat_range.h"
 #include "engine/status.h"
@@ -16,7 +17,7 @@ namespace {
 
 constexpr size_t kMinExchangeBytes = 4096;
 
-constexpr std::array<Function, 15> kFunctions = {{
+constexpr std::array<Function, 18> kFunctions = {{
     {"useExchange", Callback<&EngineBinding::UseExchange>},
     {"engineCreate", Callback<&EngineBinding::Create>},
     {"engineDestroy", Callback<&EngineBinding::Destroy>},
@@ -25,6 +26,9 @@ constexpr std::array<Function, 15> kFunctions = {{
     {"engineReadChanges", Callback<&EngineBinding::ReadChanges>},
     {"enginePublish", Callback<&EngineBinding::Publish>},
     {"engineRollback", Callback<&EngineBinding::Rollback>},
+    {"engineClearNames", Callback<&EngineBinding::ClearNames>},
+    {"engineAddName", Callback<&EngineBinding::AddName>},
+    {"engineShare", Callback<&EngineBinding::Share>},
     {"engineViewSerial", Callback<&EngineBinding::ViewSerial>},
     {"viewAcquire", Callback<&EngineBinding::AcquireView>},
     {"viewRelease", Callback<&EngineBinding::ReleaseView>},
@@ -165,6 +169,44 @@ napi_value EngineBinding::Publish(Arguments& arguments) {
 napi_value EngineBinding::Rollback(Arguments& arguments) {
   if (engine::Engine* const engine = PendingEngine(arguments)) engine->Rollback();
   return nullptr;
+}
+
+napi_value EngineBinding::ClearNames(Arguments& arguments) {
+  EngineEntry* const entry = arguments.Handle(0, engines_);
+  if (entry == nullptr) return nullptr;
+  entry->names = std::make_shared<engine::RegionNames>();
+  entry->engine->UseNames(entry->names);
+  return nullptr;
+}
+
+napi_value EngineBinding::AddName(Arguments& arguments) {
+  const EngineEntry* const entry = arguments.Handle(0, engines_);
+  const uint32_t region = arguments.Uint32(1);
+  std::string kind = arguments.String(2);
+  std::string name = arguments.String(3);
+  if (arguments.failed()) return nullptr;
+  if (entry->names == nullptr) {
+    arguments.FailState("names were not cleared before");
+  } else if (!entry->names->Add(region, {std::move(kind), std::move(name)})) {
+    arguments.FailRange(1, "must be the id of a region without a name");
+  }
+  return nullptr;
+}
+
+napi_value EngineBinding::Share(Arguments& arguments) {
+  const EngineEntry* const entry = arguments.Handle(0, engines_);
+  const uint32_t space = arguments.Uint32(1);
+  if (arguments.failed()) return nullptr;
+  if (entry->engine->pending()) {
+    arguments.FailState("a commit is pending");
+    return nullptr;
+  }
+  const auto channel = entry->engine->Channel(space);
+  if (channel == nullptr) arguments.FailRange(1, "is no address space of this engine");
+  if (channel == nullptr) return nullptr;
+  napi_value result = nullptr;
+  napi_create_bigint_uint64(arguments.env(), shared_channels::Share(channel), &result);
+  return result;
 }
 
 // What the address space of arguments (engine, address space) shows at present.

@@ -9,12 +9,13 @@
 #include <utility>
 
 #include "engine/region.h"
+#include "engine/region_table.h"
 
 namespace flatview::engine {
 
 // What the embedder calls a region, for readers that have nothing else of it.
 struct RegionName {
-  std::string kind;
+  std::string kind;  // never empty
   std::string name;
 };
 
@@ -25,22 +26,27 @@ struct RegionName {
 // a region that it sees in a view, which was published after the name was added.
 class RegionNames {
  public:
-  // REQUIRES: `id` has no name yet.
-  void Add(RegionId id, RegionName name) {
+  // Returns false, and does nothing, if `id` has a name already, or if either is none.
+  bool Add(RegionId id, RegionName name) {
+    if (id >= RegionTable::kMaxRegions || name.kind.empty()) return false;
     const Place place = PlaceOf(id);
     auto& chunk = chunks_[place.chunk];
     if (chunk == nullptr) chunk = std::make_unique<RegionName[]>(ChunkSize(place.chunk));
+    if (!chunk[place.index].kind.empty()) return false;
     chunk[place.index] = std::move(name);
+    return true;
   }
 
-  // REQUIRES: `id` has a name.
-  const RegionName& Find(RegionId id) const {
+  // Null if `id` has no name.
+  const RegionName* Find(RegionId id) const {
+    if (id >= RegionTable::kMaxRegions) return nullptr;
     const Place place = PlaceOf(id);
-    return chunks_[place.chunk][place.index];
+    const auto& chunk = chunks_[place.chunk];
+    return chunk != nullptr && !chunk[place.index].kind.empty() ? &chunk[place.index] : nullptr;
   }
 
  private:
-  // Chunks never move: the first has 64 names, and each other as many as all before it.
+  // Chunks never move: the first has room for 64 names, and each other as many as all before it.
   static constexpr unsigned kFirstBits = 6;
   struct Place {
     size_t chunk;
@@ -55,7 +61,10 @@ class RegionNames {
     return {chunk, chunk == 0 ? id : id - ChunkSize(chunk)};
   }
 
-  std::array<std::unique_ptr<RegionName[]>, 33 - kFirstBits> chunks_;
+  static constexpr size_t kChunks =
+      std::bit_width((RegionTable::kMaxRegions - 1) >> kFirstBits) + 1;
+
+  std::array<std::unique_ptr<RegionName[]>, kChunks> chunks_;
 };
 
 }  // namespace flatview::engine

@@ -39,10 +39,11 @@ void ViewPublisher::Publish(const AddressSpaceTable& spaces, const ViewRootIndex
   }
 }
 
+// Those without a root: of what is removed it has been taken away, too.
 void ViewPublisher::CloseRemoved(const AddressSpaceTable& spaces) {
   for (const AddressSpaceTable::Change& change : spaces.changes()) {
     const auto found = channels_.find(change.id);
-    if (found == channels_.end() || !spaces.Find(change.id)->removed) continue;
+    if (found == channels_.end() || spaces.Find(change.id)->root != kNoRegion) continue;
     found->second.channel->Close(ViewChannel::End::kAddressSpaceRemoved);
     by_view_root_.erase({found->second.view_root, change.id});
     channels_.erase(found);

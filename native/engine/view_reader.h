@@ -61,11 +61,16 @@ class ViewReader {
 
   // The same; if there is no such range, the hole there (FlatTree::Hole).
   FlatRange At(uint64_t address) {
-    const PublishedView* const newest = Enter();
+    Enter();
+    return AtEntered(address);
+  }
+
+  // The same in the view that was entered last, which need not be the newest.
+  FlatRange AtEntered(uint64_t address) {
     // Accesses come in runs, also those that nothing answers. One comparison: whether an address is
     // above some other one can't be predicted.
     if (address - recent_.first <= recent_length_) return recent_;
-    const FlatRange found = newest->view->At(address);
+    const FlatRange found = held_->view->At(address);
     Remember(found);
     return found;
   }

@@ -345,6 +345,15 @@ TEST(EngineChannel, ClosesWithTheAddressSpace) {
   EXPECT_NE(ViewReader(shared.engine().Channel(0)).Enter(), nullptr);
 }
 
+TEST(EngineChannel, ClosesWhenTheRootIsTakenAway) {
+  SharedEngine shared;
+  ViewReader reader(shared.engine().Channel(0));
+  BatchWriter batch;
+  shared.Commit(batch.PutSpace(0, kNoRegion, 0));
+  EXPECT_EQ(reader.Enter(), nullptr);
+  EXPECT_EQ(reader.end(), End::kAddressSpaceRemoved);
+}
+
 TEST(EngineChannel, ClosesWithTheEngine) {
   SharedEngine shared;
   ViewReader reader(shared.engine().Channel(0));
@@ -358,15 +367,18 @@ TEST(EngineChannel, SaysWhatRegionsAreCalled) {
   SharedEngine shared;
   const auto names = std::make_shared<RegionNames>();
   for (const RegionId id : {0u, 1u, 63u, 64u, 127u, 128u, 1u << 20}) {
-    names->Add(id, {.kind = "ram", .name = std::to_string(id)});
+    EXPECT_TRUE(names->Add(id, {.kind = "ram", .name = std::to_string(id)}));
+    EXPECT_FALSE(names->Add(id, {.kind = "ram", .name = "again"}));
   }
   shared.engine().UseNames(names);
   ViewReader reader(shared.engine().Channel(0));
   const RegionId shown = reader.Lookup(0)->region;
-  EXPECT_EQ(reader.Enter()->names->Find(shown).name, std::to_string(kTarget));
+  EXPECT_EQ(reader.Enter()->names->Find(shown)->name, std::to_string(kTarget));
   for (const RegionId id : {0u, 1u, 63u, 64u, 127u, 128u, 1u << 20}) {
-    EXPECT_EQ(names->Find(id).name, std::to_string(id));
+    EXPECT_EQ(names->Find(id)->name, std::to_string(id));
   }
+  for (const RegionId id : {2u, 129u, kNoRegion}) EXPECT_EQ(names->Find(id), nullptr);
+  EXPECT_FALSE(names->Add(kNoRegion, {.kind = "ram", .name = "none"}));
 }
 
 TEST(EngineChannel, IsReadWhileTheEngineCommits) {
