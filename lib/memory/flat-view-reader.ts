@@ -70,7 +70,8 @@ export class FlatViewReader {
    */
   lookup(address: AddressLike): FlatRange<RegionInfo> | undefined {
     if (this.#isClosed) throw this.#failure('ERR_READER_CLOSED', 'the reader was closed');
-    switch (addon.readerLookup(this.#handle, toAddress(address, 'address'))) {
+    exchange.words[0] = toAddress(address, 'address');
+    switch (addon.readerLookup(this.#handle)) {
       case lookupOutcome.same:
         return this.#recent;
       case lookupOutcome.found:

@@ -80,10 +80,6 @@ export class FlatRange<Region = MemoryRegion> {
  * it stays as it is while the tree goes on changing. Address spaces that show the same region share one.
  */
 export class FlatView {
-  /** The region that was rendered, after short cuts; `undefined` for the empty view. */
-  readonly root: MemoryRegion | undefined;
-  /** How many ranges there are. */
-  readonly rangeCount: number;
   readonly #handle: number;
   readonly #regions: RegionsById;
   /** The range that was found last: accesses come in runs. */
@@ -93,10 +89,17 @@ export class FlatView {
   constructor(handle: number, regions: RegionsById) {
     this.#handle = handle;
     this.#regions = regions;
-    this.rangeCount = addon.viewRangeCount(handle);
-    const root = addon.viewRoot(handle);
-    this.root = root === noRegion ? undefined : regions[root];
     released.register(this, handle);
+  }
+
+  /** The region that was rendered, after short cuts; `undefined` for the empty view. */
+  get root(): MemoryRegion | undefined {
+    return this.#regions[addon.viewRoot(this.#handle)];
+  }
+
+  /** How many ranges there are. */
+  get rangeCount(): number {
+    return addon.viewRangeCount(this.#handle);
   }
 
   /** All ranges, ascending. */
@@ -131,7 +134,9 @@ export class FlatView {
   lookup(address: AddressLike): FlatRange | undefined {
     const wanted = toAddress(address, 'address');
     if (this.#recent?.contains(wanted)) return this.#recent;
-    if (addon.viewLookup(this.#handle, wanted) === 0) return undefined;
+    exchange.words[0] = wanted;
+    addon.viewLookup(this.#handle);
+    if (exchange.halves[rangeLayout.region] === noRegion) return undefined;
     this.#recent = decodeRange(0, this.#regions);
     return this.#recent;
   }

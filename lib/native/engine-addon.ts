@@ -255,9 +255,8 @@ export interface EngineAddon {
   viewRanges(view: ViewHandle, from: bigint | number, maxCount: number): number;
 
   /**
-   * Writes the range that holds `address` (0 to 2^64 - 1) to the exchange buffer.
-   *
-   * @returns 1, or 0 if none does.
+   * Looks up the address in the first word of the exchange buffer, and writes the range that holds it there
+   * ({@link rangeLayout}). Where nothing answers that is the hole, its region {@link noRegion}.
    */
-  viewLookup(view: ViewHandle, address: bigint | number): 0 | 1;
+  viewLookup(view: ViewHandle): void;
 }

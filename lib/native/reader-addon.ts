@@ -47,8 +47,11 @@ export interface ReaderAddon {
   /** Has the reader hold no view until its next lookup. */
   readerLeave(reader: ReaderHandle): void;
 
-  /** Looks `address` (0 to 2^64 - 1) up in the newest view. The answer ({@link answerLayout}) is in the exchange buffer. */
-  readerLookup(reader: ReaderHandle, address: bigint | number): LookupOutcome;
+  /**
+   * Looks up the address in the first word of the exchange buffer in the newest view, and writes the answer there
+   * ({@link answerLayout}).
+   */
+  readerLookup(reader: ReaderHandle): LookupOutcome;
 
   /** The kind of the region that the last lookup found. */
   readerRegionKind(reader: ReaderHandle): string;

@@ -70,9 +70,10 @@ napi_value ReaderBinding::Leave(Arguments& arguments) {
 
 napi_value ReaderBinding::Lookup(Arguments& arguments) {
   const std::unique_ptr<Reader>* const found = arguments.Handle(0, readers_);
-  const uint64_t address = arguments.Uint64(1);
-  if (!arguments.failed() && exchange_.empty()) arguments.FailState("there is no exchange buffer");
+  if (found != nullptr && exchange_.empty()) arguments.FailState("there is no exchange buffer");
   if (arguments.failed()) return nullptr;
+  uint64_t address = 0;
+  std::memcpy(&address, exchange_.data(), sizeof(address));
   Reader& reader = **found;
   const engine::PublishedView* const view = reader.views.Enter();
   if (view == nullptr) {

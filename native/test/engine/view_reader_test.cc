@@ -198,6 +198,7 @@ TEST(ViewReader, SeesWholePublicationsInTheirOrder) {
     }
   };
   std::vector<std::thread> readers;
+  readers.reserve(kReaders);
   for (int i = 0; i < kReaders; ++i) readers.emplace_back(read);
   for (uint64_t generation = 2; generation <= kPublications; ++generation) {
     channel->Publish(Publication(generation));
@@ -216,6 +217,7 @@ TEST(ViewReader, ComesAndGoesAtAnyTime) {
     }
   };
   std::vector<std::thread> readers;
+  readers.reserve(kReaders);
   for (int i = 0; i < kReaders; ++i) readers.emplace_back(read);
   for (uint64_t generation = 2; generation <= kPublications; ++generation) {
     channel->Publish(Publication(generation));
@@ -238,6 +240,7 @@ TEST(ViewReader, OutlivesWhoPublishes) {
     EXPECT_EQ(reader.end(), End::kEngineDestroyed);
   };
   std::vector<std::thread> readers;
+  readers.reserve(kReaders);
   for (int i = 0; i < kReaders; ++i) readers.emplace_back(read, channel);
   while (looked < kReaders) std::this_thread::yield();
   channel->Close(End::kEngineDestroyed);
@@ -397,6 +400,7 @@ TEST(EngineChannel, IsReadWhileTheEngineCommits) {
     }
   };
   std::vector<std::thread> readers;
+  readers.reserve(kReaders);
   for (int i = 0; i < kReaders; ++i) readers.emplace_back(read, shared.engine().Channel(0));
   for (uint64_t page = 1; page < kPublications / 10; ++page) shared.Show(page);
   done = true;
