@@ -21,8 +21,11 @@ export const errorCodes = {
   ERR_MALFORMED_INPUT: 'A dump or document could not be understood.',
   ERR_MEMORY_CLOSED: 'The host memory was closed.',
   ERR_NO_HOST_MEMORY: 'The region has no memory in this process.',
+  ERR_NOT_SHARED:
+    'What a reader was made from is of no address space that this process has, or has any longer.',
   ERR_NOT_SUBREGION: 'The region is not a subregion of the other.',
   ERR_PRIORITY_RANGE: 'A priority is not a 32-bit signed integer.',
+  ERR_READER_CLOSED: 'The reader was closed.',
   ERR_REGION_BUSY: 'The region is still in use.',
   ERR_REGION_DESTROYED: 'The region was destroyed.',
   ERR_REGION_MAPPED: 'The region is a subregion already.',

@@ -28,6 +28,11 @@ export type {
   ShadowReason,
 } from './memory/explain.js';
 export type { FlatRange, FlatView } from './memory/flat-view.js';
+export {
+  FlatViewReader,
+  type RegionInfo,
+  type SharedAddressSpace,
+} from './memory/flat-view-reader.js';
 export { type AccessWidth, HostMemory, type HostMemoryOptions } from './memory/host-memory.js';
 export type { IoRegion } from './memory/io-region.js';
 export type { IoEventFd } from './memory/ioeventfd.js';

@@ -17,6 +17,8 @@
       "native/engine/region_table.cc",
       "native/engine/render.cc",
       "native/engine/self_check.cc",
+      "native/engine/view_channel.cc",
+      "native/engine/view_publisher.cc",
       "native/engine/view_root.cc",
       "native/engine/view_root_index.cc",
       "native/engine/view_table.cc",
@@ -30,7 +32,9 @@
       "native/binding/addon.cc",
       "native/binding/engine_binding.cc",
       "native/binding/host_memory_binding.cc",
-      "native/binding/memory_windows.cc"
+      "native/binding/memory_windows.cc",
+      "native/binding/reader_binding.cc",
+      "native/binding/shared_channels.cc"
     ],
     "fuzz": [
       "native/fuzz/batch_maker.cc",
@@ -50,6 +54,7 @@
       "native/test/engine/region_table_test.cc",
       "native/test/engine/render_test.cc",
       "native/test/engine/self_check_test.cc",
+      "native/test/engine/view_reader_test.cc",
       "native/test/engine/view_root_test.cc",
       "native/test/kernel/exact_access_test.cc",
       "native/test/kernel/host_memory_test.cc",

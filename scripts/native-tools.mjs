@@ -28,11 +28,11 @@ export function configure(folder, definitions) {
   runCmakeJs('configure', folder, options);
 }
 
-/** Builds the native tests and the addon into build-cmake/, with the sanitizers of -fsanitize=. */
-export function buildWithSanitizers(sanitizers) {
+/** Builds the native tests and the addon into `folder`, with the sanitizers of -fsanitize=. */
+export function buildWithSanitizers(sanitizers, folder = 'build-cmake') {
   requireTools({ cmake: 'cmake', ninja: 'ninja-build', 'g++': 'g++' });
-  configure('build-cmake', { FLATVIEW_SANITIZE: sanitizers });
-  runCmakeJs('build', 'build-cmake', []);
+  configure(folder, { FLATVIEW_SANITIZE: sanitizers });
+  runCmakeJs('build', folder, []);
 }
 
 function runCmakeJs(command, folder, options) {

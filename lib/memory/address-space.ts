@@ -6,6 +6,7 @@ import { type DmaMapOptions, type DmaMapping, mapDma } from './access/dma-mappin
 import type { Endianness, MemTxAttributes, MemTxResult } from './access/mem-tx.js';
 import { type Explanation, explain } from './explain.js';
 import type { FlatView } from './flat-view.js';
+import type { SharedAddressSpace } from './flat-view-reader.js';
 import type { MemoryListener } from './memory-listener.js';
 import type { MemoryRegion } from './memory-region.js';
 import { MemoryRegionSection } from './section.js';
@@ -30,6 +31,8 @@ export class AddressSpace {
   readonly sequence: number;
   /** @internal */
   state: AddressSpaceState = 'gone';
+  /** @internal What {@link share} returned. */
+  shared: SharedAddressSpace | undefined;
   #bounceBuffers: BounceBuffers | undefined;
 
   /** @internal */
@@ -53,6 +56,17 @@ export class AddressSpace {
    */
   get flatView(): FlatView {
     return this.topology.viewOf(this);
+  }
+
+  /**
+   * Has other threads of this process see what shows here, as it changes: post the result to a worker, and make a
+   * {@link FlatViewReader} of it there. Sharing twice returns the same. It lasts as long as the address space does, and
+   * keeps neither that nor its topology alive.
+   *
+   * @throws `ERR_ADDRESS_SPACE_DESTROYED`, `ERR_TOPOLOGY_CLOSED`, `ERR_CHANGE_IN_LISTENER`; `ERR_TRANSACTION_OPEN`.
+   */
+  share(): SharedAddressSpace {
+    return this.topology.share(this);
   }
 
   /** Whether {@link destroy} was called, or the transaction that made this was undone. */

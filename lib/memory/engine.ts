@@ -6,6 +6,7 @@ import type { AddressSpace } from './address-space.js';
 import { Batch } from './batch.js';
 import { FlatView } from './flat-view.js';
 import type { MemoryRegion } from './memory-region.js';
+import { RegionNames } from './region-names.js';
 import { RegionTable } from './region-table.js';
 import { readViewChanges, type ViewChange } from './view-change.js';
 
@@ -50,6 +51,8 @@ export class Engine {
   #nextSpaceId = 0;
   /** Counts published commits: what was read before the last one may be out of date. */
   #generation = 0;
+  /** Whether some address space was shared. Until then nobody asks what regions are called. */
+  #isShared = false;
   readonly #recentViews = new Map<AddressSpace, { generation: number; view: FlatView }>();
   /** Views by the engine's serial number, so that address spaces share them here too. */
   readonly #views = new Map<number, WeakRef<FlatView>>();
@@ -131,6 +134,13 @@ export class Engine {
     const view = this.#viewBySerial(addon.engineViewSerial(this.#handle, space.id), space);
     this.#recentViews.set(space, { generation: this.#generation, view });
     return view;
+  }
+
+  /** Has other threads find the views of `space`. Returns the token by which they do. */
+  share(space: AddressSpace): bigint {
+    if (!this.#isShared) this.regions.useNames(new RegionNames(this.#handle));
+    this.#isShared = true;
+    return addon.engineShare(this.#handle, space.id);
   }
 
   #viewBySerial(serial: number, space: AddressSpace): FlatView {

@@ -7,27 +7,25 @@ import type { RegionsById } from './region-table.js';
 /** How many ranges are fetched at a time when iterating: few at first, because often only the first one is wanted. */
 const chunkRanges = { first: 2, most: 64 };
 
-/** A stretch of addresses where one part of one region answers. Immutable. */
-export class FlatRange {
+/**
+ * A stretch of addresses where one part of one region answers. Immutable.
+ *
+ * @typeParam Region What is known of the region: on other threads than its own, that is less.
+ */
+export class FlatRange<Region = MemoryRegion> {
   /** First address, in bytes. */
   readonly address: bigint;
   /** Size in bytes, 1 to 2^64. */
   readonly size: bigint;
   /** The region that answers. */
-  readonly region: MemoryRegion;
+  readonly region: Region;
   /** Offset within the region of the first address, in bytes. */
   readonly offset: bigint;
   /** What the attributes below are made from: the flags of the engine's record. */
   readonly #attributes: number;
 
   /** @internal */
-  constructor(
-    address: bigint,
-    size: bigint,
-    region: MemoryRegion,
-    offset: bigint,
-    attributes: number,
-  ) {
+  constructor(address: bigint, size: bigint, region: Region, offset: bigint, attributes: number) {
     this.address = address;
     this.size = size;
     this.region = region;
@@ -82,10 +80,6 @@ export class FlatRange {
  * it stays as it is while the tree goes on changing. Address spaces that show the same region share one.
  */
 export class FlatView {
-  /** The region that was rendered, after short cuts; `undefined` for the empty view. */
-  readonly root: MemoryRegion | undefined;
-  /** How many ranges there are. */
-  readonly rangeCount: number;
   readonly #handle: number;
   readonly #regions: RegionsById;
   /** The range that was found last: accesses come in runs. */
@@ -95,10 +89,17 @@ export class FlatView {
   constructor(handle: number, regions: RegionsById) {
     this.#handle = handle;
     this.#regions = regions;
-    this.rangeCount = addon.viewRangeCount(handle);
-    const root = addon.viewRoot(handle);
-    this.root = root === noRegion ? undefined : regions[root];
     released.register(this, handle);
+  }
+
+  /** The region that was rendered, after short cuts; `undefined` for the empty view. */
+  get root(): MemoryRegion | undefined {
+    return this.#regions[addon.viewRoot(this.#handle)];
+  }
+
+  /** How many ranges there are. */
+  get rangeCount(): number {
+    return addon.viewRangeCount(this.#handle);
   }
 
   /** All ranges, ascending. */
@@ -133,7 +134,9 @@ export class FlatView {
   lookup(address: AddressLike): FlatRange | undefined {
     const wanted = toAddress(address, 'address');
     if (this.#recent?.contains(wanted)) return this.#recent;
-    if (addon.viewLookup(this.#handle, wanted) === 0) return undefined;
+    exchange.words[0] = wanted;
+    addon.viewLookup(this.#handle);
+    if (exchange.halves[rangeLayout.region] === noRegion) return undefined;
     this.#recent = decodeRange(0, this.#regions);
     return this.#recent;
   }
@@ -149,7 +152,10 @@ const released: FinalizationRegistry<number> = new FinalizationRegistry((handle)
 );
 
 /** @internal The range whose record starts at word `at` of the exchange buffer. */
-export function decodeRange(at: number, regions: RegionsById): FlatRange {
+export function decodeRange<Region>(
+  at: number,
+  regions: readonly (Region | undefined)[],
+): FlatRange<Region> {
   const { words, halves } = exchange;
   const first = words[at + rangeLayout.first] ?? 0n;
   const last = words[at + rangeLayout.last] ?? 0n;

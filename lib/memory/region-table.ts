@@ -1,4 +1,5 @@
 import type { MemoryRegion } from './memory-region.js';
+import type { RegionNames } from './region-names.js';
 
 /** Regions by id. A snapshot keeps the array that it was made with, so an entry is never overwritten in it. */
 export type RegionsById = readonly (MemoryRegion | undefined)[];
@@ -17,6 +18,7 @@ export class RegionTable {
   #regions: (MemoryRegion | undefined)[] = [];
   #retired: number[] = [];
   readonly #free: number[] = [];
+  #names: RegionNames | undefined;
 
   /** The present array; a snapshot holds on to it. */
   get regions(): RegionsById {
@@ -31,6 +33,13 @@ export class RegionTable {
   /** Makes `region` the one with its id. */
   set(region: MemoryRegion): void {
     this.#regions[region.id] = region;
+    this.#names?.add(region);
+  }
+
+  /** Tells `names` of all regions, and from now on of each that comes. */
+  useNames(names: RegionNames): void {
+    this.#names = names;
+    names.renew(this.#regions);
   }
 
   /** Gives back the id of a region that is gone from the tree and from the engine. */
@@ -41,5 +50,6 @@ export class RegionTable {
     for (const retired of this.#retired) this.#regions[retired] = undefined;
     this.#free.push(...this.#retired);
     this.#retired = [];
+    this.#names?.renew(this.#regions);
   }
 }

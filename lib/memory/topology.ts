@@ -7,6 +7,7 @@ import { Announcer } from './announcer.js';
 import { DirtyLog } from './dirty-log.js';
 import { Engine, type RowDetails } from './engine.js';
 import type { FlatView } from './flat-view.js';
+import type { SharedAddressSpace } from './flat-view-reader.js';
 import { IoRegion } from './io-region.js';
 import type { IommuOps } from './iommu.js';
 import { IommuRegion } from './iommu-region.js';
@@ -316,6 +317,15 @@ export class MemoryTopology {
     this.#assertOpen();
     space.assertLive();
     return this.#engine.viewOf(space);
+  }
+
+  /** @internal Has other threads find the views of `space`. */
+  share(space: AddressSpace): SharedAddressSpace {
+    this.#assertSettled('an address space is shared');
+    space.assertLive();
+    const { name } = space;
+    space.shared ??= Object.freeze({ name, token: this.#engine.share(space) });
+    return space.shared;
   }
 
   /** @internal */

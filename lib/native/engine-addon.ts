@@ -207,6 +207,28 @@ export interface EngineAddon {
   engineRollback(engine: EngineHandle): void;
 
   /**
+   * Forgets what regions are called, and begins anew: views that are published from now on come with the names that
+   * follow. Those that readers see already keep theirs.
+   */
+  engineClearNames(engine: EngineHandle): void;
+
+  /**
+   * Says what a region is called, before any view is published that shows it.
+   *
+   * @param region An id that has had no name since {@link engineClearNames}.
+   * @param kind Not empty.
+   */
+  engineAddName(engine: EngineHandle, region: number, kind: string, name: string): void;
+
+  /**
+   * Has every environment of this process find the views of an address space, from now on until it is removed or the
+   * engine is destroyed. No commit may be pending.
+   *
+   * @returns The token to find it by: 0 to 2^64 - 1.
+   */
+  engineShare(engine: EngineHandle, addressSpace: number): bigint;
+
+  /**
    * Tells views apart: the same number is the same view, which address spaces share or which a commit left alone.
    * 0 is the empty view, where nothing answers.
    */
@@ -233,9 +255,8 @@ export interface EngineAddon {
   viewRanges(view: ViewHandle, from: bigint | number, maxCount: number): number;
 
   /**
-   * Writes the range that holds `address` (0 to 2^64 - 1) to the exchange buffer.
-   *
-   * @returns 1, or 0 if none does.
+   * Looks up the address in the first word of the exchange buffer, and writes the range that holds it there
+   * ({@link rangeLayout}). Where nothing answers that is the hole, its region {@link noRegion}.
    */
-  viewLookup(view: ViewHandle, address: bigint | number): 0 | 1;
+  viewLookup(view: ViewHandle): void;
 }

@@ -1,5 +1,6 @@
 // The addon: one Instance for each environment (the main thread and every worker has its own), made
-// when the environment loads the addon and destroyed with it. Nothing here is static.
+// when the environment loads the addon and destroyed with it. All that environments have in common
+// is in shared_channels.h.
 //
 // A binding is a class with a method `bool Register(napi_env, napi_value exports)`; to add one, add
 // a member to Instance and a line to Init.
@@ -10,6 +11,7 @@
 
 #include "binding/engine_binding.h"
 #include "binding/host_memory_binding.h"
+#include "binding/reader_binding.h"
 
 namespace flatview::binding {
 namespace {
@@ -17,6 +19,7 @@ namespace {
 struct Instance {
   EngineBinding engine;
   HostMemoryBinding host_memory;
+  ReaderBinding readers{engine.exchange()};
 };
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
@@ -24,6 +27,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // A failure leaves an exception pending, which is what JavaScript then sees.
   instance->engine.Register(env, exports);
   instance->host_memory.Register(env, exports);
+  instance->readers.Register(env, exports);
   // Node-API owns it from here, and deletes it when the environment goes.
   env.SetInstanceData(instance.release());
   return exports;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "binding/functions.h"
+#include "binding/shared_channels.h"
 #include "engine/batch.h"
 #include "engine/flat_range.h"
 #include "engine/status.h"
@@ -21,7 +22,7 @@ constexpr size_t kMinExchangeBytes = 4096;
 // take old views for cheap, and leave hundreds of megabytes of them.
 constexpr int64_t kViewBytes = 1024;
 
-constexpr std::array<Function, 15> kFunctions = {{
+constexpr std::array<Function, 18> kFunctions = {{
     {"useExchange", Callback<&EngineBinding::UseExchange>},
     {"engineCreate", Callback<&EngineBinding::Create>},
     {"engineDestroy", Callback<&EngineBinding::Destroy>},
@@ -30,6 +31,9 @@ constexpr std::array<Function, 15> kFunctions = {{
     {"engineReadChanges", Callback<&EngineBinding::ReadChanges>},
     {"enginePublish", Callback<&EngineBinding::Publish>},
     {"engineRollback", Callback<&EngineBinding::Rollback>},
+    {"engineClearNames", Callback<&EngineBinding::ClearNames>},
+    {"engineAddName", Callback<&EngineBinding::AddName>},
+    {"engineShare", Callback<&EngineBinding::Share>},
     {"engineViewSerial", Callback<&EngineBinding::ViewSerial>},
     {"viewAcquire", Callback<&EngineBinding::AcquireView>},
     {"viewRelease", Callback<&EngineBinding::ReleaseView>},
@@ -178,6 +182,44 @@ napi_value EngineBinding::Rollback(Arguments& arguments) {
   return nullptr;
 }
 
+napi_value EngineBinding::ClearNames(Arguments& arguments) {
+  EngineEntry* const entry = arguments.Handle(0, engines_);
+  if (entry == nullptr) return nullptr;
+  entry->names = std::make_shared<engine::RegionNames>();
+  entry->engine->UseNames(entry->names);
+  return nullptr;
+}
+
+napi_value EngineBinding::AddName(Arguments& arguments) {
+  const EngineEntry* const entry = arguments.Handle(0, engines_);
+  const uint32_t region = arguments.Uint32(1);
+  std::string kind = arguments.String(2);
+  std::string name = arguments.String(3);
+  if (arguments.failed()) return nullptr;
+  if (entry->names == nullptr) {
+    arguments.FailState("names were not cleared before");
+  } else if (!entry->names->Add(region, {std::move(kind), std::move(name)})) {
+    arguments.FailRange(1, "must be the id of a region without a name");
+  }
+  return nullptr;
+}
+
+napi_value EngineBinding::Share(Arguments& arguments) {
+  const EngineEntry* const entry = arguments.Handle(0, engines_);
+  const uint32_t space = arguments.Uint32(1);
+  if (arguments.failed()) return nullptr;
+  if (entry->engine->pending()) {
+    arguments.FailState("a commit is pending");
+    return nullptr;
+  }
+  const auto channel = entry->engine->Channel(space);
+  if (channel == nullptr) arguments.FailRange(1, "is no address space of this engine");
+  if (channel == nullptr) return nullptr;
+  napi_value result = nullptr;
+  napi_create_bigint_uint64(arguments.env(), shared_channels::Share(channel), &result);
+  return result;
+}
+
 // What the address space of arguments (engine, address space) shows at present.
 EngineBinding::View EngineBinding::PresentView(Arguments& arguments) {
   const EngineEntry* const entry = arguments.Handle(0, engines_);
@@ -236,15 +278,17 @@ napi_value EngineBinding::ViewRanges(Arguments& arguments) {
   return Unsigned(arguments, count);
 }
 
+// The address comes, and the answer goes, through the exchange buffer: reading an argument and
+// making a result take as long as the lookup.
 napi_value EngineBinding::ViewLookup(Arguments& arguments) {
   const View* const view = arguments.Handle(0, views_);
-  const uint64_t address = arguments.Uint64(1);
+  if (view != nullptr && exchange_.empty()) arguments.FailState("there is no exchange buffer");
   if (arguments.failed()) return nullptr;
-  const std::optional<engine::FlatRange> range = (*view)->Lookup(address);
-  if (range && exchange_.empty()) arguments.FailState("there is no exchange buffer");
-  if (arguments.failed()) return nullptr;
-  if (range) std::memcpy(exchange_.data(), &*range, sizeof(*range));
-  return Unsigned(arguments, range ? 1 : 0);
+  uint64_t address = 0;
+  std::memcpy(&address, exchange_.data(), sizeof(address));
+  const engine::FlatRange found = (*view)->At(address);
+  std::memcpy(exchange_.data(), &found, sizeof(found));
+  return nullptr;
 }
 
 }  // namespace flatview::binding

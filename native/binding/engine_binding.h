@@ -23,6 +23,9 @@ class EngineBinding {
   // Adds the functions to `exports`. Returns false with an exception pending if that fails.
   bool Register(napi_env env, napi_value exports);
 
+  // Where results go that are larger than a number; empty until JavaScript has given it.
+  const std::span<std::byte>& exchange() const { return exchange_; }
+
   napi_value UseExchange(Arguments& arguments);
   napi_value Create(Arguments& arguments);
   napi_value Destroy(Arguments& arguments);
@@ -31,6 +34,9 @@ class EngineBinding {
   napi_value ReadChanges(Arguments& arguments);
   napi_value Publish(Arguments& arguments);
   napi_value Rollback(Arguments& arguments);
+  napi_value ClearNames(Arguments& arguments);
+  napi_value AddName(Arguments& arguments);
+  napi_value Share(Arguments& arguments);
   napi_value ViewSerial(Arguments& arguments);
   napi_value AcquireView(Arguments& arguments);
   napi_value ReleaseView(Arguments& arguments);
@@ -45,6 +51,8 @@ class EngineBinding {
   struct EngineEntry {
     std::unique_ptr<engine::Engine> engine;
     Napi::ObjectReference batch{};  // keeps the ArrayBuffer alive
+    // What readers call regions; null until ClearNames.
+    std::shared_ptr<engine::RegionNames> names{};
   };
 
   engine::Engine* PendingEngine(Arguments& arguments);

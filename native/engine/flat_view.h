@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -37,6 +38,9 @@ class FlatView {
   // The range that holds `address`.
   std::optional<FlatRange> Lookup(uint64_t address) const { return tree_.Lookup(address); }
 
+  // The range that holds `address`; if none does, the hole there (see FlatTree::Hole).
+  FlatRange At(uint64_t address) const { return tree_.At(address); }
+
   // From the first range that ends at `address` or beyond.
   FlatTree::Cursor From(uint64_t address) const { return tree_.From(address); }
 
@@ -49,5 +53,7 @@ class FlatView {
   uint64_t serial_ = 0;
   FlatTree tree_;
 };
+
+using FlatViewPtr = std::shared_ptr<const FlatView>;
 
 }  // namespace flatview::engine

@@ -2,7 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { EngineAddon } from '../../lib/native/engine-addon.js';
-import { regionRecordFlag } from '../../lib/native/engine-addon.js';
+import { rangeLayout, regionRecordFlag } from '../../lib/native/engine-addon.js';
 import { loadAddon } from '../../lib/native/load.js';
 import { RecordBatch } from './record-batch.js';
 
@@ -24,11 +24,14 @@ const foreign = codeOf(() => addon.viewRangeCount(workerData.view));
 const engine = addon.engineCreate(true);
 const unready = codeOf(() => addon.engineCommit(engine, 0, true));
 
-addon.useExchange(new ArrayBuffer(4096));
+const exchange = new BigUint64Array(512);
+addon.useExchange(exchange.buffer);
 const batch = new RecordBatch(addon, engine);
 batch.region(0, { flags: regionRecordFlag.terminates, size: 16n });
 batch.space(0, 0, 0);
 batch.commit();
-const found = addon.viewLookup(addon.viewAcquire(engine, 0), 15);
+exchange[0] = 15n;
+addon.viewLookup(addon.viewAcquire(engine, 0));
+const found = Number(exchange[rangeLayout.last]);
 
 parentPort?.postMessage({ foreign, unready, found });
