@@ -1,5 +1,5 @@
 import type { AddressSpace } from './address-space.js';
-import { type CoalescedRange, coalescedAddresses } from './coalesced-range.js';
+import { type CoalescedRange, shownAddresses } from './coalesced-range.js';
 import { ioEventFdChanges, type ShownIoEventFd, shownIoEventFds } from './ioeventfd.js';
 import type { MemoryListener } from './memory-listener.js';
 import type { MemoryRegion } from './memory-region.js';
@@ -146,7 +146,7 @@ function tellCoalesced(
 ): void {
   const direction: Direction = name === 'coalescedIoAdd' ? 'forward' : 'reverse';
   for (const range of coalesced) {
-    const shown = coalescedAddresses(range, section);
+    const shown = shownAddresses(range, section);
     if (shown === undefined) continue;
     notification.tell(listeners, direction, name, section, shown.address, shown.size);
   }
