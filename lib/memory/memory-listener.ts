@@ -8,8 +8,9 @@ import type { MemoryRegionSection } from './section.js';
  *
  * At each commit that changes something every listener's `begin` is called, lowest `priority` first. Then, one
  * address space after the other: for each range that is gone, ascending, `coalescedIoDel` and `regionDel`, highest
- * priority XX Then every `commit`, lowest priority first. A range that changes in anything but its
- * dirty-log mask is deleted and added. (QEMU: address_space_update_topology_pass.)
+ * priority first; for each range that is new, ascending, `regionAdd` and `coalescedIoAdd`, lowest priority first; every
+ * `eventfdDel`, and then every `eventfdAdd`. Then every `commit`, lowest priority first. A range that changes in anything
+ * but its dirty-log mask is deleted and added. (QEMU: address_space_update_topology_pass.)
  *
  * Flat views and lookups are those from before the commit until the last `commit` has returned, as a commit can
  * still fail. Within a callback the tree can't be changed (`ERR_CHANGE_IN_LISTENER`).

@@ -152,15 +152,22 @@ function tellCoalesced(
   }
 }
 
-/** Dels go from low priority to high and adds the other way: the opposite of ranges, as in QEMU. */
+/**
+ * Dels go from low priority to high and adds the other way: the opposite of ranges, as in QEMU. But unlike there all dels
+ * come first: the kernel refuses one that matches the same writes as another (EEXIST), so an eventfd that replaces
+ * another one must come after it.
+ */
 function tellIoEventFds(
   notification: Notification,
   listeners: Listeners,
   before: readonly ShownIoEventFd[],
   after: readonly ShownIoEventFd[],
 ): void {
-  for (const { ioeventfd, section, added } of ioEventFdChanges(before, after)) {
-    if (added) notification.tell(listeners, 'reverse', 'eventfdAdd', section, ioeventfd);
-    else notification.tell(listeners, 'forward', 'eventfdDel', section, ioeventfd);
+  const changes = ioEventFdChanges(before, after);
+  for (const { ioeventfd, section } of changes.filter(({ added }) => !added)) {
+    notification.tell(listeners, 'forward', 'eventfdDel', section, ioeventfd);
+  }
+  for (const { ioeventfd, section } of changes.filter(({ added }) => added)) {
+    notification.tell(listeners, 'reverse', 'eventfdAdd', section, ioeventfd);
   }
 }
