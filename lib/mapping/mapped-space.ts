@@ -64,8 +64,9 @@ export class MappedSpace<Installed extends PageMapping> {
 
   /** A flat range is gone. */
   remove(range: FlatRange): void {
-    if (!this.rules.kinds.has(range.region.kind)) return;
-    if (!this.#fresh.delete(range.address)) this.#gone.set(range.address, range);
+    if (!this.rules.kinds.has(range.region.kind) || this.#fresh.delete(range.address)) return;
+    const known = this.#ranges.at(range.address);
+    if (known !== undefined) this.#gone.set(range.address, known);
   }
 
   /** Other clients watch a flat range than before. */

@@ -17,6 +17,11 @@ export class Faults {
     this.#pending.push(fault);
   }
 
+  /** Forgets all that have not happened. */
+  cancel(): void {
+    this.#pending = [];
+  }
+
   /** Counts a call of `ioctl`. Returns the errno with which it is to fail. */
   due(ioctl: KvmVmIoctl): string | undefined {
     let errno: string | undefined;

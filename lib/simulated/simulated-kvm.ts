@@ -89,6 +89,11 @@ export class SimulatedKvm implements KvmVm {
     this.#faults.order(fault);
   }
 
+  /** Forgets the failures that were ordered and have not happened. */
+  cancelFaults(): void {
+    this.#faults.cancel();
+  }
+
   checkExtension(capability: number): number {
     return this.#capabilities.get(capability) ?? 0;
   }
