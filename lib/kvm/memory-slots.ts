@@ -1,10 +1,10 @@
 import { FlatviewError, withUndoFailures } from '../errors.js';
-import { mapPages } from '../mapping/map-pages.js';
+import { clip, mapPages } from '../mapping/map-pages.js';
 import { MappedSpace } from '../mapping/mapped-space.js';
 import { isEmptyPlan, type MappingPlan, planCost } from '../mapping/mapping-plan.js';
 import type { MappingRules } from '../mapping/mapping-rules.js';
 import type { AddressRange } from '../mapping/page-mapping.js';
-import { common } from '../mapping/sorted-ranges.js';
+import { common, inOrder, uncovered } from '../mapping/sorted-ranges.js';
 import type { AddressSpace } from '../memory/address-space.js';
 import type { FlatRange } from '../memory/flat-view.js';
 import type { MemoryListener } from '../memory/memory-listener.js';
@@ -15,7 +15,7 @@ import { type NumberedPlan, numbered, outOfSlots } from './numbered-plan.js';
 import { SlotDirtyLog } from './slot-dirty-log.js';
 import { SlotNumbers } from './slot-numbers.js';
 import { carryOut, type MemorySlot, slotId } from './slot-step.js';
-import { mappedVerdict, refusedVerdict, type SlotVerdict } from './slot-verdict.js';
+import { mappedVerdict, notRestored, refusedVerdict, type SlotVerdict } from './slot-verdict.js';
 
 /** What {@link KvmMemorySlots} can be told. */
 export interface KvmMemorySlotsOptions {
@@ -174,15 +174,19 @@ export class KvmMemorySlots implements MemoryListener {
     return this.#space === undefined || this.#space === space;
   }
 
+  /** What became of each part of `range`, ascending. */
   #verdictsOf(range: FlatRange): SlotVerdict[] {
     if (!this.#mapped.rules.kinds.has(range.region.kind)) {
       return mapPages([range], this.#mapped.rules).refusals.map(refusedVerdict);
     }
-    const slots = this.#mapped
-      .mappingsTouching(range)
-      .map((slot) => mappedVerdict(slot, common(slot, range)));
+    const slots = this.#mapped.mappingsTouching(range);
     const refusals = this.#mapped.refusals(range).filter((it) => range.contains(it.range.address));
-    return [...slots, ...refusals.map(refusedVerdict)].sort((a, b) => (a.first < b.first ? -1 : 1));
+    const known = inOrder([...slots, ...refusals.map((it) => it.range)]);
+    const missing = uncovered([range], known).map(({ start, end }) => clip(range, start, end));
+    return [
+      ...slots.map((slot) => mappedVerdict(slot, common(slot, range))),
+      ...[...refusals, ...missing.map(notRestored)].map(refusedVerdict),
+    ].sort((a, b) => (a.first < b.first ? -1 : 1));
   }
 
   /** What is to be done: with as few slots as can be, where there are too few for leaving all others alone. */
