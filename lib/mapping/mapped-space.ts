@@ -152,7 +152,7 @@ const everywhere: AddressRange = { address: 0n, size: wholeRange };
 function changedParts(gone: readonly FlatRange[], fresh: readonly FlatRange[]): AddressRange[] {
   const before = inOrder(gone);
   const after = inOrder(fresh);
-  const same = [...overlaps(before, after)]
+  const same = overlaps(before, after)
     .filter(([a, b]) => showTheSame(a, b))
     .map(([a, b]) => common(a, b));
   return [...uncovered(before, same), ...uncovered(after, same)].map(({ start, end }) => ({

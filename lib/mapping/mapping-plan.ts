@@ -83,7 +83,7 @@ export function isEmptyPlan(plan: MappingPlan<PageMapping>): boolean {
 export function planCost(plan: MappingPlan<PageMapping>): PlanCost {
   const from = inOrder([...plan.deletes, ...plan.moves.map((move) => move.from)]);
   const to = inOrder([...plan.adds, ...plan.moves.map((move) => move.to)]);
-  const pairs = [...overlaps(from, to)];
+  const pairs = overlaps(from, to);
   const interrupted = pairs.filter(([before, after]) => showTheSame(before, after));
   return {
     calls: callsOf(plan),
