@@ -12,5 +12,5 @@ export {
 } from './kvm-interface.js';
 export { type KvmVmIoctl, kvmIoctlError } from './kvm-ioctl-error.js';
 export { KvmMemorySlots, type KvmMemorySlotsOptions } from './memory-slots.js';
-export type { MemorySlot } from './slot-step.js';
+export type { GuestMemfd, MemorySlot } from './slot-step.js';
 export type { SlotVerdict } from './slot-verdict.js';

@@ -8,13 +8,15 @@ import { common, inOrder, uncovered } from '../mapping/sorted-ranges.js';
 import type { AddressSpace } from '../memory/address-space.js';
 import type { FlatRange } from '../memory/flat-view.js';
 import type { MemoryListener } from '../memory/memory-listener.js';
+import type { MemoryRegion } from '../memory/memory-region.js';
+import { RamRegion } from '../memory/ram-region.js';
 import type { MemoryRegionSection } from '../memory/section.js';
 import { findGuestAddressLimit } from './guest-address-limit.js';
 import { type KvmVm, kvmCapability } from './kvm-interface.js';
 import { type NumberedPlan, numbered, outOfSlots } from './numbered-plan.js';
 import { SlotDirtyLog } from './slot-dirty-log.js';
 import { SlotNumbers } from './slot-numbers.js';
-import { carryOut, type MemorySlot, slotId } from './slot-step.js';
+import { carryOut, type GuestMemfd, type MemorySlot, slotId } from './slot-step.js';
 import { mappedVerdict, notRestored, refusedVerdict, type SlotVerdict } from './slot-verdict.js';
 
 /** What {@link KvmMemorySlots} can be told. */
@@ -34,6 +36,12 @@ export interface KvmMemorySlotsOptions {
    * migrations, which then copy no page twice for nothing. Default: false.
    */
   readonly manualDirtyLog?: boolean;
+  /**
+   * Where the private pages of a region come from: the guest_memfd, and where the region's first byte lies in it. The
+   * answer must stay the same as long as the region is there. The kernel neither moves such slots nor says which of
+   * their pages are written; where the region is read-only they have no private pages.
+   */
+  readonly guestMemfd?: (region: RamRegion) => GuestMemfd | undefined;
   /**
    * Whether memory that shows at another address takes its slot along; else it gets a new one. Kernels refuse moves
    * (EINVAL) while a device of the host watches guest pages, as KVMGT does. Default: true.
@@ -79,7 +87,7 @@ export class KvmMemorySlots implements MemoryListener {
    *   two.
    */
   constructor(vm: KvmVm, options: KvmMemorySlotsOptions = {}) {
-    const { addressSpaceId = 0, manualDirtyLog = false } = options;
+    const { addressSpaceId = 0, manualDirtyLog = false, move = true } = options;
     const spaces = vm.checkExtension(kvmCapability.multiAddressSpace) || 1;
     if (!Number.isInteger(addressSpaceId) || addressSpaceId < 0 || addressSpaceId >= spaces) {
       throw new FlatviewError(
@@ -94,8 +102,8 @@ export class KvmMemorySlots implements MemoryListener {
     this.#numbers = new SlotNumbers(this.slotLimit);
     const lastSlot = slotId(this.slotLimit - 1, addressSpaceId);
     const limit = options.guestAddressLimit ?? findGuestAddressLimit(vm, lastSlot);
-    this.#mapped = new MappedSpace<MemorySlot>(rulesOf(vm, limit), {
-      canMove: options.move ?? true,
+    this.#mapped = new MappedSpace<MemorySlot>(rulesOf(vm, limit, options), {
+      canMove: ({ guestMemfd }) => move && guestMemfd === undefined,
     });
     this.#dirtyLog = new SlotDirtyLog(vm, addressSpaceId, manualDirtyLog);
   }
@@ -192,12 +200,19 @@ export class KvmMemorySlots implements MemoryListener {
   /** What is to be done: with as few slots as can be, where there are too few for leaving all others alone. */
   #prepare(): NumberedPlan {
     const plan = this.#mapped.plan(this.#damaged);
-    const prepared = numbered(plan, this.#numbers);
+    const prepared = this.#numbered(plan);
     if (prepared !== undefined) return prepared;
     const anew = this.#mapped.plan([], { exact: true });
-    const merged = numbered(anew, this.#numbers);
+    const merged = this.#numbered(anew);
     if (merged !== undefined) return merged;
     throw outOfSlots(this.slotLimit, [...this.slots], anew);
+  }
+
+  #numbered(plan: MappingPlan<MemorySlot>): NumberedPlan | undefined {
+    return numbered(plan, this.#numbers, ({ region, offset, readonly }) => {
+      const memfd = readonly ? undefined : memfdOf(region, this.#options);
+      return memfd && { fd: memfd.fd, offset: memfd.offset + offset };
+    });
   }
 
   #carryOut(prepared: NumberedPlan): void {
@@ -248,7 +263,11 @@ export class KvmMemorySlots implements MemoryListener {
   }
 }
 
-function rulesOf(vm: KvmVm, guestAddressLimit: bigint): MappingRules {
+function rulesOf(
+  vm: KvmVm,
+  guestAddressLimit: bigint,
+  options: KvmMemorySlotsOptions,
+): MappingRules {
   const { pageSize } = vm;
   return {
     pageSize,
@@ -256,5 +275,13 @@ function rulesOf(vm: KvmVm, guestAddressLimit: bigint): MappingRules {
     kinds: new Set(['ram', 'rom', 'ram-device', 'rom-device']),
     canMapReadonly: vm.checkExtension(kvmCapability.readonlyMem) > 0,
     windows: [{ address: 0n, size: guestAddressLimit }],
+    canWatch: ({ region }) => memfdOf(region, options) === undefined,
   };
+}
+
+function memfdOf(
+  region: MemoryRegion,
+  { guestMemfd }: KvmMemorySlotsOptions,
+): GuestMemfd | undefined {
+  return region instanceof RamRegion ? guestMemfd?.(region) : undefined;
 }

@@ -119,20 +119,25 @@ function mapRun(
     const from = larger(first, roundUp(start, pageSize));
     const to = smaller(end, roundUp(pieceEnd, pageSize));
     for (const part of cutAtMultiples(from, to, rules.largestMapping)) {
-      mappings.push(mappingOf(run, i, part));
+      mappings.push(mappingOf(run, i, part, rules));
     }
     refuse(larger(end, start), pieceEnd);
   }
 }
 
 /** The mapping of the pages `pages`, which begin in the piece at `index` and may reach into the next ones. */
-function mappingOf(run: readonly Piece[], index: number, pages: AddressRange): PageMapping {
+function mappingOf(
+  run: readonly Piece[],
+  index: number,
+  pages: AddressRange,
+  { canWatch = everything }: MappingRules,
+): PageMapping {
   const { range, backing } = run[index] as Piece;
   let dirtyLog = false;
   for (let i = index; i < run.length; i++) {
     const piece = run[i] as Piece;
     if (piece.range.address >= endOf(pages)) break;
-    dirtyLog ||= piece.range.dirtyLogMask !== 0;
+    dirtyLog ||= piece.range.dirtyLogMask !== 0 && canWatch(piece.range);
   }
   return {
     address: pages.address,
@@ -143,6 +148,10 @@ function mappingOf(run: readonly Piece[], index: number, pages: AddressRange): P
     region: range.region,
     offset: range.offset + (pages.address - range.address),
   };
+}
+
+function everything(): boolean {
+  return true;
 }
 
 function* cutAtMultiples(start: bigint, end: bigint, unit: bigint): IterableIterator<AddressRange> {

@@ -241,6 +241,32 @@ suite('Left alone: a change costs what it changes', () => {
   });
 });
 
+suite('private memory', () => {
+  test('comes from its guest_memfd, at the offset of the slot in its region', () => {
+    const { topology, ram, io, kvm, ioctls } = guest({
+      guestMemfd: ({ name }) => (name === 'private' ? { fd: 9, offset: 0x100000n } : undefined),
+    });
+    const region = ram('private', 0x8000, 0x10000);
+    ram('shared', 0x1000, 0x80000);
+    io('hole', 0x1000, 0x12000, 1);
+    assert.deepEqual(
+      kvm.slots.map(({ guestAddress, flags, guestMemfd }) => [guestAddress, flags, guestMemfd]),
+      [
+        [0x80000n, 0, undefined],
+        [0x10000n, 4, { fd: 9, offset: 0x100000n }],
+        [0x13000n, 4, { fd: 9, offset: 0x103000n }],
+      ],
+    );
+    ioctls();
+    topology.startDirtyLog();
+    assert.deepEqual(ioctls(), ['set 1 0x80000+0x1000 d']);
+    region.address = 0x20000n;
+    assert.equal(ioctls().filter((call) => call.startsWith('del')).length, 2);
+    region.readonly = true;
+    assert.ok(kvm.slots.every(({ guestMemfd }) => guestMemfd === undefined));
+  });
+});
+
 suite('no gap is seen', () => {
   function pausing() {
     const log: string[] = [];
