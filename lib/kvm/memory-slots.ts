@@ -64,7 +64,7 @@ const fewestSlots = 32;
  * the kernel refuses, what was done is undone, and the commit fails. What can't be a slot stays with its reason; an
  * access there exits to the embedder.
  *
- * One object serves one address space.
+ * One object serves one address space, and has the slots of one address space of KVM to itself: nobody else may set any.
  */
 export class KvmMemorySlots implements MemoryListener {
   readonly name = 'KvmMemorySlots';
@@ -140,11 +140,11 @@ export class KvmMemorySlots implements MemoryListener {
       const prepared = this.#prepare();
       if (isEmptyPlan(prepared.plan)) this.#mapped.installed([], []);
       else this.#carryOut(prepared);
+      this.#damaged = [];
     } finally {
       this.#mapped.forget();
+      if (this.#mapped.ranges.length === 0) this.#space = undefined;
     }
-    this.#damaged = [];
-    if (this.#mapped.ranges.length === 0) this.#space = undefined;
   }
 
   logSync(section: MemoryRegionSection): void {

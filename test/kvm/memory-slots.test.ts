@@ -362,6 +362,18 @@ suite('one object serves one address space', () => {
     assert.throws(() => other.addListener(slots), /needs slots of its own/);
   });
 
+  test('one that failed at first serves another one then', () => {
+    const { topology, memory, slots, kvm } = guest();
+    memory.removeListener(slots);
+    const ram = topology.ram('pc.ram', 0x1000, { memory: pages(0x1000) });
+    const space = topology.addressSpace('other', ram);
+    kvm.order({ ioctl: 'KVM_SET_USER_MEMORY_REGION', call: 1, errno: 'ENOMEM' });
+    assert.throws(() => space.addListener(slots), { errno: 'ENOMEM' });
+    const third = topology.addressSpace('third', topology.alias('window', ram));
+    third.addListener(slots);
+    assert.equal(kvm.slots.length, 1);
+  });
+
   test('the second address space of KVM has slots of its own', () => {
     const { topology, kvm, ram } = guest();
     const low = ram('pc.ram', 0x1000, 0);
