@@ -1,3 +1,4 @@
+import { type AddressLike, toSize } from '../address.js';
 import { FlatviewError, withUndoFailures } from '../errors.js';
 import { clip, mapPages } from '../mapping/map-pages.js';
 import { MappedSpace } from '../mapping/mapped-space.js';
@@ -14,7 +15,7 @@ import type { MemoryRegionSection } from '../memory/section.js';
 import { findGuestAddressLimit } from './guest-address-limit.js';
 import { type KvmVm, kvmCapability } from './kvm-interface.js';
 import { type NumberedPlan, numbered, outOfSlots } from './numbered-plan.js';
-import { SlotDirtyLog } from './slot-dirty-log.js';
+import { markWritten, SlotDirtyLog } from './slot-dirty-log.js';
 import { SlotNumbers } from './slot-numbers.js';
 import { carryOut, type GuestMemfd, type MemorySlot, slotId } from './slot-step.js';
 import { mappedVerdict, notRestored, refusedVerdict, type SlotVerdict } from './slot-verdict.js';
@@ -47,8 +48,14 @@ export interface KvmMemorySlotsOptions {
    * (EINVAL) while a device of the host watches guest pages, as KVMGT does. Default: true.
    */
   readonly move?: boolean;
-  /** Bytes of guest-physical addresses, a power of two. Default: found out by trying. */
-  readonly guestAddressLimit?: bigint;
+  /**
+   * For a VM with dirty rings (KVM_CAP_DIRTY_LOG_RING), which has no logs of slots: empties the rings of all vCPUs, gives
+   * each entry to {@link KvmMemorySlots.markWritten} of every object of the VM, and then resets the rings. Called when
+   * somebody asks for what was written, and before a watched slot goes.
+   */
+  readonly emptyDirtyRings?: () => void;
+  /** Bytes of guest-physical addresses. Default: found out by trying. */
+  readonly guestAddressLimit?: AddressLike;
 }
 
 /** KVM's pages are 4 KiB or more, so this is the largest power of two that a slot can hold: 2^30 pages. */
@@ -77,14 +84,15 @@ export class KvmMemorySlots implements MemoryListener {
   readonly #addressSpaceId: number;
   readonly #mapped: MappedSpace<MemorySlot>;
   readonly #dirtyLog: SlotDirtyLog;
+  readonly #byNumber = new Map<number, MemorySlot>();
   #numbers: SlotNumbers;
   #space: AddressSpace | undefined;
   /** Where undoing failed: what is installed there is not what is wanted. */
   #damaged: AddressRange[] = [];
 
   /**
-   * @throws `ERR_SYSTEM_CALL`; `ERR_INVALID_ARGUMENT`: the VM has no such address space, or the limit is not a power of
-   *   two.
+   * @throws `ERR_SYSTEM_CALL`; `ERR_INVALID_ARGUMENT`: the VM has no such address space; `ERR_ADDRESS_RANGE`: the limit
+   *   is out of range.
    */
   constructor(vm: KvmVm, options: KvmMemorySlotsOptions = {}) {
     const { addressSpaceId = 0, manualDirtyLog = false, move = true } = options;
@@ -101,7 +109,10 @@ export class KvmMemorySlots implements MemoryListener {
     this.slotLimit = vm.checkExtension(kvmCapability.nrMemslots) || fewestSlots;
     this.#numbers = new SlotNumbers(this.slotLimit);
     const lastSlot = slotId(this.slotLimit - 1, addressSpaceId);
-    const limit = options.guestAddressLimit ?? findGuestAddressLimit(vm, lastSlot);
+    const limit = toSize(
+      options.guestAddressLimit ?? findGuestAddressLimit(vm, lastSlot),
+      'guestAddressLimit',
+    );
     this.#mapped = new MappedSpace<MemorySlot>(rulesOf(vm, limit, options), {
       canMove: ({ guestMemfd }) => move && guestMemfd === undefined,
     });
@@ -148,7 +159,23 @@ export class KvmMemorySlots implements MemoryListener {
   }
 
   logSync(section: MemoryRegionSection): void {
-    for (const slot of this.#mapped.mappingsTouching(section)) this.#fetchDirtyLog(slot);
+    this.#fetchDirtyLogs(this.#mapped.mappingsTouching(section));
+  }
+
+  /**
+   * The guest wrote a page, as an entry of a dirty ring says (struct kvm_dirty_gfn). It is marked in the region that it
+   * belongs to. Entries of another address space of KVM, or of a slot that is gone, are passed over.
+   *
+   * @param slot Number of the slot, with the address space in bits 16 to 31.
+   * @param page Offset within the slot, in pages.
+   */
+  markWritten(slot: number, page: bigint): void {
+    const known =
+      slot >>> 16 === this.#addressSpaceId ? this.#byNumber.get(slot & 0xffff) : undefined;
+    if (known === undefined) return;
+    const address = known.address + page * this.#vm.pageSize;
+    const pages = { address, size: this.#vm.pageSize };
+    for (const range of this.#mapped.rangesTouching(pages)) markWritten(range, pages);
   }
 
   logClear({ address, size }: MemoryRegionSection): void {
@@ -222,7 +249,7 @@ export class KvmMemorySlots implements MemoryListener {
     const mustPause = losesLog || planCost(plan).hasGap;
     if (mustPause) this.#options.pause?.();
     try {
-      for (const slot of plan.deletes) this.#fetchDirtyLog(slot);
+      this.#fetchDirtyLogs(plan.deletes);
       this.#take(prepared);
     } finally {
       if (mustPause) this.#options.resume?.();
@@ -232,25 +259,29 @@ export class KvmMemorySlots implements MemoryListener {
   #take({ steps, numbers }: NumberedPlan): void {
     const { inEffect, error, undoFailures } = carryOut(this.#vm, this.#addressSpaceId, steps);
     if (error !== undefined) this.#mapped.forget();
-    this.#mapped.installed(
-      inEffect.flatMap(({ from }) => from ?? []),
-      inEffect.flatMap(({ to }) => to ?? []),
-    );
+    const gone = inEffect.flatMap(({ from }) => from ?? []);
+    const fresh = inEffect.flatMap(({ to }) => to ?? []);
+    this.#mapped.installed(gone, fresh);
+    for (const { slot } of gone) this.#byNumber.delete(slot);
+    for (const slot of fresh) this.#byNumber.set(slot.slot, slot);
     if (error === undefined) {
       this.#numbers = numbers;
       return;
     }
     if (undoFailures.length === 0) throw error;
-    this.#numbers = SlotNumbers.except(
-      this.slots.map(({ slot }) => slot),
-      this.slotLimit,
-    );
-    this.#damaged.push(...inEffect.flatMap(({ from, to }) => [from ?? [], to ?? []].flat()));
+    this.#numbers = SlotNumbers.except([...this.#byNumber.keys()], this.slotLimit);
+    this.#damaged.push(...gone, ...fresh);
     throw withUndoFailures(error, undoFailures);
   }
 
-  #fetchDirtyLog(slot: MemorySlot): void {
-    if (slot.dirtyLog) this.#dirtyLog.fetch(slot, this.#mapped.rangesTouching(slot));
+  #fetchDirtyLogs(slots: readonly MemorySlot[]): void {
+    const watched = slots.filter(({ dirtyLog }) => dirtyLog);
+    const { emptyDirtyRings } = this.#options;
+    if (emptyDirtyRings !== undefined) {
+      if (watched.length > 0) emptyDirtyRings();
+      return;
+    }
+    for (const slot of watched) this.#dirtyLog.fetch(slot, this.#mapped.rangesTouching(slot));
   }
 
   #assertOnly(space: AddressSpace): void {

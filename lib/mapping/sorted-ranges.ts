@@ -79,7 +79,7 @@ export function overlaps<A extends AddressRange, B extends AddressRange>(
   }
 }
 
-/** The addresses that two overlapping ranges have in common. */
+/** The addresses that two ranges have in common; where there are none, the size is 0 or negative. */
 export function common(a: AddressRange, b: AddressRange): AddressRange {
   const start = a.address > b.address ? a.address : b.address;
   const end = endOf(a) < endOf(b) ? endOf(a) : endOf(b);

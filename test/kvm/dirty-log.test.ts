@@ -109,6 +109,55 @@ suite('the dirty log', () => {
   });
 });
 
+suite('dirty rings', () => {
+  function ringing() {
+    let emptied = 0;
+    const machine = guest(
+      {
+        emptyDirtyRings: () => {
+          emptied++;
+          for (const { slot, page } of machine.kvm.takeDirtyRing()) {
+            machine.slots.markWritten(slot, page);
+          }
+        },
+      },
+      { dirtyRing: true },
+    );
+    return { ...machine, emptied: () => emptied };
+  }
+
+  test('their entries come to the regions, and nobody reads logs of slots', () => {
+    const { topology, ram, kvm, ioctls } = ringing();
+    const [a, b] = [ram('a', 0x4000, 0x10000), ram('b', 0x4000, 0x20000)];
+    topology.startDirtyLog();
+    ioctls();
+    kvm.write(0x11000n, 4, 1n);
+    kvm.write(0x23000n, 4, 1n);
+    topology.syncDirtyLog();
+    assert.deepEqual([take(a, 'migration'), take(b, 'migration')], [['1+1'], ['3+1']]);
+    assert.deepEqual(ioctls(), []);
+  });
+
+  test('they are emptied before a watched slot goes, as its number is used again', () => {
+    const { ram, kvm, slots, emptied } = ringing();
+    const a = ram('a', 0x4000, 0x10000);
+    a.setDirtyLog('vga', true);
+    kvm.write(0x12000n, 4, 1n);
+    a.enabled = false;
+    assert.equal(emptied(), 1);
+    assert.deepEqual(take(a), ['2+1']);
+    const b = ram('b', 0x4000, 0x10000);
+    b.setDirtyLog('vga', true);
+    assert.deepEqual(take(b), []);
+    slots.markWritten(0x10000, 1n);
+    slots.markWritten(7, 1n);
+    assert.deepEqual(take(b), []);
+    b.setDirtyLog('vga', false);
+    b.enabled = false;
+    assert.equal(emptied(), 1);
+  });
+});
+
 suite('manual protection', () => {
   test('all is written at first; a part is watched again when it is cleared, and nothing else', () => {
     const { topology, ram, kvm } = guest({ manualDirtyLog: true });
