@@ -12,5 +12,6 @@ export {
 } from './kvm-interface.js';
 export { type KvmVmIoctl, kvmIoctlError } from './kvm-ioctl-error.js';
 export { KvmMemorySlots, type KvmMemorySlotsOptions } from './memory-slots.js';
+export type { GuestMemfdOf } from './slot-rules.js';
 export type { GuestMemfd, MemorySlot } from './slot-step.js';
 export type { SlotVerdict } from './slot-verdict.js';
