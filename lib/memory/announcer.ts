@@ -1,10 +1,12 @@
 import { FlatviewError } from '../errors.js';
 import type { AddressSpace } from './address-space.js';
+import { shownAddresses } from './coalesced-range.js';
 import { ListenerRegistry } from './listener-registry.js';
 import type { MemoryListener } from './memory-listener.js';
 import type { MemoryRegion } from './memory-region.js';
 import type { Message } from './message.js';
 import { notify } from './notification.js';
+import type { OffsetRange } from './range-set.js';
 import { MemoryRegionSection } from './section.js';
 import { type Before, Telling } from './telling.js';
 import type { ViewChange } from './view-change.js';
@@ -111,15 +113,38 @@ export class Announcer {
   /** Has listeners bring the dirty state of watched ranges up to date, of all regions or of one. */
   syncLog(spaces: readonly AddressSpace[], region: MemoryRegion | undefined): void {
     const messages: Message[] = [];
+    for (const { audience, section } of this.#watched(spaces, 'logSync', region)) {
+      messages.push({ audience, callback: 'logSync', section });
+    }
+    this.#tell(messages);
+  }
+
+  /** Has listeners watch the written pages of a part of `region` again. */
+  clearLog(spaces: readonly AddressSpace[], region: MemoryRegion, part: OffsetRange): void {
+    const messages: Message[] = [];
+    for (const { audience, section } of this.#watched(spaces, 'logClear', region)) {
+      const shown = shownAddresses(part, section);
+      if (shown === undefined) continue;
+      const cut = section.within(shown.address, shown.size);
+      messages.push({ audience, callback: 'logClear', section: cut });
+    }
+    this.#tell(messages);
+  }
+
+  /** The watched ranges of all regions or of one, with those who have `callback`. */
+  *#watched(
+    spaces: readonly AddressSpace[],
+    callback: 'logSync' | 'logClear',
+    region: MemoryRegion | undefined,
+  ): Iterable<{ audience: readonly MemoryListener[]; section: MemoryRegionSection }> {
     for (const space of spaces) {
-      const audience = this.#registry.of(space).ascending.filter((it) => it.logSync);
+      const audience = this.#registry.of(space).ascending.filter((it) => it[callback]);
       if (audience.length === 0) continue;
       for (const section of sectionsOf(space)) {
         if (section.dirtyLogMask === 0 || (region ?? section.region) !== section.region) continue;
-        messages.push({ audience, callback: 'logSync', section });
+        yield { audience, section };
       }
     }
-    this.#tell(messages);
   }
 
   #tell(messages: readonly Message[]): void {

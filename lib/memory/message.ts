@@ -9,7 +9,7 @@ export type Message = {
 } & (
   | { readonly callback: 'begin' | 'commit' | 'logGlobalStart' | 'logGlobalStop' }
   | ({ readonly section: MemoryRegionSection } & (
-      | { readonly callback: 'regionAdd' | 'regionDel' | 'regionNop' | 'logSync' }
+      | { readonly callback: 'regionAdd' | 'regionDel' | 'regionNop' | 'logSync' | 'logClear' }
       | {
           readonly callback: 'logStart' | 'logStop';
           readonly oldMask: number;
@@ -50,6 +50,9 @@ export function tell(listener: MemoryListener, message: Message): void {
       break;
     case 'logSync':
       listener.logSync?.(message.section);
+      break;
+    case 'logClear':
+      listener.logClear?.(message.section);
       break;
     case 'logGlobalStart':
       listener.logGlobalStart?.();

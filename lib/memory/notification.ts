@@ -1,5 +1,5 @@
 import { hex } from '../address.js';
-import { FlatviewError } from '../errors.js';
+import { FlatviewError, withUndoFailures } from '../errors.js';
 import { listenerName, type MemoryListener } from './memory-listener.js';
 import { type Message, oppositeOf, tell } from './message.js';
 
@@ -32,7 +32,7 @@ export function notify(messages: readonly Message[]): void {
     );
     const [failed] = calls.splice(made);
     if (failed === undefined) throw cause;
-    throw failure(failed, cause, takeBack(calls, failed));
+    throw withUndoFailures(failure(failed, cause), takeBack(calls, failed));
   }
 }
 
@@ -75,26 +75,16 @@ function bracket(callback: 'begin' | 'commit', listener: MemoryListener): Call {
   return { listener, message: { audience: [listener], callback } };
 }
 
-/** What the caller gets: `call` threw `cause`, and more went wrong while everything was being taken back. */
-function failure(
-  { listener, message }: Call,
-  cause: unknown,
-  undoFailures: readonly unknown[] = [],
-): FlatviewError {
+/** What the caller gets: `call` threw `cause`. */
+function failure({ listener, message }: Call, cause: unknown): FlatviewError {
   const who = listenerName(listener);
   const why = cause instanceof Error ? cause.message : String(cause);
-  const more = undoFailures.length === 0 ? '' : moreFailed(undoFailures.length);
-  const text = `${who}: ${message.callback} failed${place(message)}: ${why}${more}`;
+  const text = `${who}: ${message.callback} failed${place(message)}: ${why}`;
   return new FlatviewError('ERR_LISTENER_FAILED', text, {
     cause,
     listener: who,
     ...(cause instanceof FlatviewError ? kernelDetails(cause) : {}),
-    ...(undoFailures.length === 0 ? {} : { undoFailures }),
   });
-}
-
-function moreFailed(count: number): string {
-  return `; ${count} more failed while it was undone`;
 }
 
 function place(message: Message): string {

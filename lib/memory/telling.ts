@@ -1,4 +1,4 @@
-import { type CoalescedRange, coalescedAddresses } from './coalesced-range.js';
+import { type CoalescedRange, shownAddresses } from './coalesced-range.js';
 import { ioEventFdChanges, type ShownIoEventFd, shownIoEventFds } from './ioeventfd.js';
 import type { Audience } from './listener-registry.js';
 import type { MemoryRegion } from './memory-region.js';
@@ -124,19 +124,25 @@ export class Telling {
     const { ascending, descending } = this.#audience;
     const audience = callback === 'coalescedIoAdd' ? ascending : descending;
     for (const range of coalesced) {
-      const shown = coalescedAddresses(range, section);
+      const shown = shownAddresses(range, section);
       if (shown === undefined) continue;
       const { address, size } = shown;
       this.#messages.push({ audience, callback, section, address, size });
     }
   }
 
+  /**
+   * All dels come before the adds, unlike in QEMU: the kernel refuses an ioeventfd that matches the same writes as
+   * another (EEXIST), so one that replaces another must come after it.
+   */
   #ioEventFdChanges(before: readonly ShownIoEventFd[], after: readonly ShownIoEventFd[]): void {
     const { ascending, descending } = this.#audience;
-    for (const { ioeventfd, section, added } of ioEventFdChanges(before, after)) {
-      const audience = added ? descending : ascending;
-      const callback = added ? 'eventfdAdd' : 'eventfdDel';
-      this.#messages.push({ audience, callback, section, ioeventfd });
+    const changes = ioEventFdChanges(before, after);
+    for (const { ioeventfd, section } of changes.filter(({ added }) => !added)) {
+      this.#messages.push({ audience: ascending, callback: 'eventfdDel', section, ioeventfd });
+    }
+    for (const { ioeventfd, section } of changes.filter(({ added }) => added)) {
+      this.#messages.push({ audience: descending, callback: 'eventfdAdd', section, ioeventfd });
     }
   }
 }
