@@ -23,14 +23,22 @@
       "native/engine/view_update.cc"
     ],
     "kernel": [
+      "native/kernel/guest_gate.cc",
       "native/kernel/host_memory.cc",
-      "native/kernel/mapping.cc"
+      "native/kernel/kvm_ioctl.cc",
+      "native/kernel/kvm_system.cc",
+      "native/kernel/kvm_vcpu.cc",
+      "native/kernel/kvm_vm.cc",
+      "native/kernel/mapping.cc",
+      "native/kernel/vcpu_thread.cc"
     ],
     "binding": [
       "native/binding/addon.cc",
       "native/binding/engine_binding.cc",
       "native/binding/host_memory_binding.cc",
-      "native/binding/memory_windows.cc"
+      "native/binding/kvm_binding.cc",
+      "native/binding/memory_windows.cc",
+      "native/binding/vcpu_runner.cc"
     ],
     "tests": [
       "native/test/engine/batch_test.cc",

@@ -1,9 +1,10 @@
 import type { EngineAddon } from './engine-addon.js';
 import type { HostMemoryAddon } from './host-memory-addon.js';
+import type { KvmAddon } from './kvm-addon.js';
 import { loadAddon } from './load.js';
 
 /** Every function of the native addon. */
-export interface Addon extends EngineAddon, HostMemoryAddon {}
+export interface Addon extends EngineAddon, HostMemoryAddon, KvmAddon {}
 
 /** The native addon of this environment (the main thread or a worker has its own). */
 export const addon: Addon = loadAddon() as Addon;

@@ -10,6 +10,7 @@
 
 #include "binding/engine_binding.h"
 #include "binding/host_memory_binding.h"
+#include "binding/kvm_binding.h"
 
 namespace flatview::binding {
 namespace {
@@ -17,6 +18,7 @@ namespace {
 struct Instance {
   EngineBinding engine;
   HostMemoryBinding host_memory;
+  KvmBinding kvm;
 };
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
@@ -24,6 +26,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // A failure leaves an exception pending, which is what JavaScript then sees.
   instance->engine.Register(env, exports);
   instance->host_memory.Register(env, exports);
+  instance->kvm.Register(env, exports);
   // Node-API owns it from here, and deletes it when the environment goes.
   env.SetInstanceData(instance.release());
   return exports;

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <thread>
+
+#include "kernel/kvm_vcpu.h"
+
+namespace flatview::kernel::kvm {
+
+// A thread that does nothing but run one vCPU.
+//
+// Thread safety: made and destroyed by one thread; Stop() is anybody's.
+class VcpuThread {
+ public:
+  // Called on the thread at every exit, and at every failure of KVM_RUN; EINTR means that Stop()
+  // was called. Whether to go on.
+  using OnExit = std::function<bool(const Failure&)>;
+
+  // REQUIRES: `vcpu` outlives this, its gate is open, and nobody else runs it.
+  VcpuThread(Vcpu& vcpu, OnExit on_exit);
+  // Waits until on_exit has returned false, or the gate is closed.
+  ~VcpuThread();
+
+  VcpuThread(const VcpuThread&) = delete;
+  VcpuThread& operator=(const VcpuThread&) = delete;
+
+  // Stops the guest, once the exit that is being answered is.
+  void Stop();
+
+ private:
+  void Run();
+
+  Vcpu& vcpu_;
+  const OnExit on_exit_;
+  std::atomic<bool> stopped_ = false;
+  std::thread thread_;  // the last: starts when all else is there
+};
+
+}  // namespace flatview::kernel::kvm
