@@ -14,7 +14,7 @@ const layers = [
 const leaves = ['address', 'errors'];
 
 // What a user loads: the package itself, and the command.
-const entries = '^lib/(index|cli/main)\\.ts$';
+const entries = '^lib/(index|kvm/index|cli/main)\\.ts$';
 
 const anyOf = (names) => `(${names.join('|')})`;
 
