@@ -116,6 +116,7 @@ Status Engine::SelfCheck(const Status& status) {
 }
 
 void Engine::Publish() {
+  publisher_.Publish(spaces_, view_roots_, views_, ++generation_);
   for (const ViewRootIndex::Move& move : view_roots_.moves()) spaces_.KeepViewRoot(move.space);
   regions_.Keep();
   spaces_.Keep();
@@ -139,6 +140,13 @@ void Engine::Undo() {
 FlatViewPtr Engine::View(AddressSpaceId space) const {
   const AddressSpace* const found = spaces_.Find(space);
   return found != nullptr ? views_.Present(found->view_root) : nullptr;
+}
+
+std::shared_ptr<ViewChannel> Engine::Channel(AddressSpaceId space) {
+  const AddressSpace* const found = spaces_.Find(space);
+  if (found == nullptr) return nullptr;
+  return publisher_.Channel(space, found->view_root,
+                            {views_.Present(found->view_root), generation_});
 }
 
 }  // namespace flatview::engine

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -15,6 +16,8 @@
 #include "engine/region_table.h"
 #include "engine/render.h"
 #include "engine/status.h"
+#include "engine/view_channel.h"
+#include "engine/view_publisher.h"
 #include "engine/view_root_index.h"
 #include "engine/view_table.h"
 #include "engine/view_update.h"
@@ -31,7 +34,7 @@ namespace flatview::engine {
 //   ChangeReport, ChangeStream            what that changes, for who watches
 //
 // Thread safety: one thread at a time. A FlatView that View() gave away may be read by any thread,
-// and outlives the engine.
+// and outlives the engine; so does a ViewChannel, through which other threads find the newest views.
 class Engine {
  public:
   struct Options {
@@ -69,6 +72,13 @@ class Engine {
   // What an address space shows, or null if there is no such address space.
   FlatViewPtr View(AddressSpaceId space) const;
 
+  // Where readers on other threads (view_reader.h) find what an address space shows, from now on
+  // until it is removed. Null if there is no such address space.
+  std::shared_ptr<ViewChannel> Channel(AddressSpaceId space);
+
+  // How many commits were published.
+  uint64_t generation() const { return generation_; }
+
  private:
   Status Prepare(std::span<const std::byte> records);
   Status ApplyRecords(std::span<const std::byte> records);
@@ -92,6 +102,8 @@ class Engine {
   ViewTable views_;
   ChangeReport report_{regions_, spaces_, views_};
   ChangeStream changes_;
+  ViewPublisher publisher_;
+  uint64_t generation_ = 0;
   bool pending_ = false;
   std::string self_check_message_;
 };

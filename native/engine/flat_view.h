@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -49,5 +50,7 @@ class FlatView {
   uint64_t serial_ = 0;
   FlatTree tree_;
 };
+
+using FlatViewPtr = std::shared_ptr<const FlatView>;
 
 }  // namespace flatview::engine

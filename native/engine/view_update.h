@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "engine/address_range.h"
@@ -10,8 +9,6 @@
 #include "engine/render.h"
 
 namespace flatview::engine {
-
-using FlatViewPtr = std::shared_ptr<const FlatView>;
 
 // The view of one view root, during a commit.
 struct View {
