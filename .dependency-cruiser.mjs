@@ -13,8 +13,8 @@ const layers = [
 // Files of lib/ that every folder may import, and that import no folder.
 const leaves = ['address', 'errors'];
 
-// What a user loads: the package itself, and the command.
-const entries = '^lib/(index|kvm/index|cli/main)\\.ts$';
+// What a user loads: the package itself, its parts, and the command.
+const entries = '^lib/(index|(kvm|mapping|simulated)/index|cli/main)\\.ts$';
 
 const anyOf = (names) => `(${names.join('|')})`;
 

@@ -24,6 +24,7 @@ export const errorCodes = {
   ERR_MEMORY_CLOSED: 'The host memory was closed.',
   ERR_NO_HOST_MEMORY: 'The region has no memory in this process.',
   ERR_NOT_SUBREGION: 'The region is not a subregion of the other.',
+  ERR_OUT_OF_SLOTS: 'More memory slots are needed than KVM has.',
   ERR_PRIORITY_RANGE: 'A priority is not a 32-bit signed integer.',
   ERR_REGION_BUSY: 'The region is still in use.',
   ERR_REGION_DESTROYED: 'The region was destroyed.',
@@ -82,4 +83,12 @@ export class FlatviewError extends Error {
     this.code = code;
     Object.assign(this, own);
   }
+}
+
+/** `error`, together with what else went wrong while what it broke was being undone. */
+export function withUndoFailures(error: unknown, undoFailures: readonly unknown[]): unknown {
+  if (!(error instanceof FlatviewError) || undoFailures.length === 0) return error;
+  const { code, message, ...details } = error;
+  const failed = `${message}; ${undoFailures.length} more failed while it was undone`;
+  return new FlatviewError(code, failed, { ...details, cause: error.cause, undoFailures });
 }

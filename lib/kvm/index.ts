@@ -1,4 +1,6 @@
+export { KvmCoalescedMmio } from './coalesced-mmio.js';
 export type { GuestSpaces } from './guest-bus.js';
+export { type KvmBus, KvmIoEventFds } from './ioeventfds.js';
 export { Kvm, type VirtualMachineOptions } from './kvm.js';
 export {
   type CoalescedZone,
@@ -10,6 +12,8 @@ export {
   type UserMemoryRegion,
   userMemoryFlag,
 } from './kvm-interface.js';
+export { type KvmVmIoctl, kvmIoctlError } from './kvm-ioctl-error.js';
+export { KvmMemorySlots, type KvmMemorySlotsOptions } from './memory-slots.js';
 export {
   type DescriptorTable,
   flatCodeSegment,
@@ -20,6 +24,8 @@ export {
   type Segment,
   type SpecialRegisters,
 } from './registers.js';
+export type { MemorySlot } from './slot-step.js';
+export type { SlotVerdict } from './slot-verdict.js';
 export type { RunHereOptions, Vcpu } from './vcpu.js';
 export type { VcpuEnd, VcpuEvent } from './vcpu-event.js';
 export type { VirtualMachine } from './virtual-machine.js';

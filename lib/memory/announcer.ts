@@ -1,9 +1,11 @@
-import { FlatviewError } from '../errors.js';
+import { FlatviewError, withUndoFailures } from '../errors.js';
 import type { AddressSpace } from './address-space.js';
+import { shownAddresses } from './coalesced-range.js';
 import { ListenerRegistry } from './listener-registry.js';
 import type { MemoryListener } from './memory-listener.js';
 import type { MemoryRegion } from './memory-region.js';
 import { Notification } from './notification.js';
+import type { OffsetRange } from './range-set.js';
 import { MemoryRegionSection } from './section.js';
 import {
   type Before,
@@ -117,16 +119,38 @@ export class Announcer {
   /** Has listeners bring the dirty state of watched ranges up to date, of all regions or of one. */
   syncLog(spaces: readonly AddressSpace[], region: MemoryRegion | undefined): void {
     this.#tell((notification) => {
-      for (const space of spaces) {
-        const listeners = this.#registry.of(space).filter((it) => it.logSync);
-        if (listeners.length === 0) continue;
-        for (const range of space.flatView.ranges()) {
-          if (range.dirtyLogMask === 0 || (region ?? range.region) !== range.region) continue;
-          const section = new MemoryRegionSection(space, range);
-          notification.tell(listeners, 'forward', 'logSync', section);
-        }
+      for (const { listeners, section } of this.#watched(spaces, 'logSync', region)) {
+        notification.tell(listeners, 'forward', 'logSync', section);
       }
     });
+  }
+
+  /** Has listeners watch the written pages of a part of `region` again. */
+  clearLog(spaces: readonly AddressSpace[], region: MemoryRegion, part: OffsetRange): void {
+    this.#tell((notification) => {
+      for (const { listeners, section } of this.#watched(spaces, 'logClear', region)) {
+        const shown = shownAddresses(part, section);
+        if (shown === undefined) continue;
+        const cut = section.within(shown.address, shown.size);
+        notification.tell(listeners, 'forward', 'logClear', cut);
+      }
+    });
+  }
+
+  /** The watched ranges of all regions or of one, with those who have `callback`. */
+  *#watched(
+    spaces: readonly AddressSpace[],
+    callback: 'logSync' | 'logClear',
+    region: MemoryRegion | undefined,
+  ): IterableIterator<{ listeners: readonly MemoryListener[]; section: MemoryRegionSection }> {
+    for (const space of spaces) {
+      const listeners = this.#registry.of(space).filter((it) => it[callback]);
+      if (listeners.length === 0) continue;
+      for (const range of space.flatView.ranges()) {
+        if (range.dirtyLogMask === 0 || (region ?? range.region) !== range.region) continue;
+        yield { listeners, section: new MemoryRegionSection(space, range) };
+      }
+    }
   }
 
   /** Runs `body`, and undoes what it told when somebody throws. */
@@ -141,12 +165,4 @@ export class Announcer {
       this.#isTelling = false;
     }
   }
-}
-
-/** `error`, together with what else went wrong while what it broke was being undone. */
-function withUndoFailures(error: unknown, undoFailures: readonly unknown[]): unknown {
-  if (!(error instanceof FlatviewError) || undoFailures.length === 0) return error;
-  const { code, message, ...details } = error;
-  const failed = `${message}; ${undoFailures.length} more failed while it was undone`;
-  return new FlatviewError(code, failed, { ...details, cause: error.cause, undoFailures });
 }

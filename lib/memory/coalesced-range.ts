@@ -12,7 +12,7 @@ export interface CoalescedRange {
 /**
  * `range` of a region as addresses, cut to what a flat range shows of the region; `undefined` where nothing is left.
  */
-export function coalescedAddresses(
+export function shownAddresses(
   range: CoalescedRange,
   shown: { readonly address: bigint; readonly size: bigint; readonly offset: bigint },
 ): { readonly address: bigint; readonly size: bigint } | undefined {

@@ -71,6 +71,13 @@ export class FlatRange {
     return this.#attributes;
   }
 
+  /** @internal This range as it is when other clients watch it: `mask` has bits of `dirtyLogClients`. */
+  withDirtyLogMask(mask: number): FlatRange {
+    const { shift, mask: field } = rangeField.dirtyLogMask;
+    const attributes = (this.#attributes & ~(field << shift)) | ((mask & field) << shift);
+    return new FlatRange(this.address, this.size, this.region, this.offset, attributes);
+  }
+
   /** Whether `address` lies in this range. */
   contains(address: bigint): boolean {
     return address >= this.address && address - this.address < this.size;

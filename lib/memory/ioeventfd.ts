@@ -89,8 +89,7 @@ export interface IoEventFdChange extends ShownIoEventFd {
 }
 
 /**
- * The difference of two lists of ioeventfds, in the order in which QEMU tells of it: that of
- * {@link compareIoEventFds}. What stands in both is left out.
+ * The difference of two lists of ioeventfds, in the order of {@link compareIoEventFds}. What stands in both is left out.
  */
 export function ioEventFdChanges(
   before: readonly ShownIoEventFd[],

@@ -1,3 +1,5 @@
+import type { AddressSpace } from './address-space.js';
+import type { ConsumerVerdict } from './consumer-verdict.js';
 import type { IoEventFd } from './ioeventfd.js';
 import type { MemoryRegionSection } from './section.js';
 
@@ -6,8 +8,9 @@ import type { MemoryRegionSection } from './section.js';
  *
  * At each commit that changes something every listener's `begin` is called, lowest `priority` first. Then, one
  * address space after the other: for each range that is gone, ascending, `coalescedIoDel` and `regionDel`, highest
- * priority XX Then every `commit`, lowest priority first. A range that changes in anything but its
- * dirty-log mask is deleted and added. (QEMU: address_space_update_topology_pass.)
+ * priority first; for each range that is new, ascending, `regionAdd` and `coalescedIoAdd`, lowest priority first; every
+ * `eventfdDel`, and then every `eventfdAdd`. Then every `commit`, lowest priority first. A range that changes in anything
+ * but its dirty-log mask is deleted and added. (QEMU: address_space_update_topology_pass.)
  *
  * Flat views and lookups are those from before the commit until the last `commit` has returned, as a commit can
  * still fail. Within a callback the tree can't be changed (`ERR_CHANGE_IN_LISTENER`).
@@ -38,6 +41,11 @@ export interface MemoryListener {
   logStop?(section: MemoryRegionSection, oldMask: number, newMask: number): void;
   /** Asks for the pages that were written: they go into the region's dirty state. */
   logSync?(section: MemoryRegionSection): void;
+  /**
+   * A client has taken what was written in the section, and is about to read it: who leaves pages unwatched once they
+   * were written watches them again.
+   */
+  logClear?(section: MemoryRegionSection): void;
   /** All memory is going to be watched. */
   logGlobalStart?(): void;
   /** Memory is no longer watched as a whole. */
@@ -48,6 +56,11 @@ export interface MemoryListener {
   /** Writes to `size` bytes at `address` may be gathered; cut to the section. */
   coalescedIoAdd?(section: MemoryRegionSection, address: bigint, size: bigint): void;
   coalescedIoDel?(section: MemoryRegionSection, address: bigint, size: bigint): void;
+  /**
+   * What it has made of `address`, for who asks why something is slow or out of reach; `undefined` where nothing
+   * answers, or where it has no opinion. Never called while listeners are being told of a change.
+   */
+  verdictAt?(address: bigint, space: AddressSpace): ConsumerVerdict | undefined;
 }
 
 /** @internal What messages call `listener`. */

@@ -19,7 +19,7 @@ const opposite = {
 
 type Undoable = keyof typeof opposite;
 /** The callbacks that leave nothing to take back. */
-type Harmless = 'regionNop' | 'logSync';
+type Harmless = 'regionNop' | 'logSync' | 'logClear';
 type Callback = Undoable | Harmless | 'begin' | 'commit';
 type Arguments<Name extends Callback> = Parameters<Required<MemoryListener>[Name]>;
 

@@ -1,5 +1,5 @@
 import type { AddressSpace } from './address-space.js';
-import { type CoalescedRange, coalescedAddresses } from './coalesced-range.js';
+import { type CoalescedRange, shownAddresses } from './coalesced-range.js';
 import { ioEventFdChanges, type ShownIoEventFd, shownIoEventFds } from './ioeventfd.js';
 import type { MemoryListener } from './memory-listener.js';
 import type { MemoryRegion } from './memory-region.js';
@@ -146,21 +146,28 @@ function tellCoalesced(
 ): void {
   const direction: Direction = name === 'coalescedIoAdd' ? 'forward' : 'reverse';
   for (const range of coalesced) {
-    const shown = coalescedAddresses(range, section);
+    const shown = shownAddresses(range, section);
     if (shown === undefined) continue;
     notification.tell(listeners, direction, name, section, shown.address, shown.size);
   }
 }
 
-/** Dels go from low priority to high and adds the other way: the opposite of ranges, as in QEMU. */
+/**
+ * Dels go from low priority to high and adds the other way: the opposite of ranges, as in QEMU. But unlike there all dels
+ * come first: the kernel refuses one that matches the same writes as another (EEXIST), so an eventfd that replaces
+ * another one must come after it.
+ */
 function tellIoEventFds(
   notification: Notification,
   listeners: Listeners,
   before: readonly ShownIoEventFd[],
   after: readonly ShownIoEventFd[],
 ): void {
-  for (const { ioeventfd, section, added } of ioEventFdChanges(before, after)) {
-    if (added) notification.tell(listeners, 'reverse', 'eventfdAdd', section, ioeventfd);
-    else notification.tell(listeners, 'forward', 'eventfdDel', section, ioeventfd);
+  const changes = ioEventFdChanges(before, after);
+  for (const { ioeventfd, section } of changes.filter(({ added }) => !added)) {
+    notification.tell(listeners, 'forward', 'eventfdDel', section, ioeventfd);
+  }
+  for (const { ioeventfd, section } of changes.filter(({ added }) => added)) {
+    notification.tell(listeners, 'reverse', 'eventfdAdd', section, ioeventfd);
   }
 }

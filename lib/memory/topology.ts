@@ -276,6 +276,22 @@ export class MemoryTopology {
   }
 
   /**
+   * Has listeners watch the written pages of a part of `region` again, after a client took them from its
+   * {@link DirtyBitmap} and before it reads them (QEMU: memory_region_clear_dirty_bitmap). Only listeners that leave
+   * written pages unwatched until then have something to do.
+   *
+   * @throws `ERR_ADDRESS_RANGE`
+   */
+  clearDirtyLog(region: MemoryRegion, offset: AddressLike, size: AddressLike): void {
+    this.#assertChangeable();
+    const what = `clearDirtyLog of ${region.label}`;
+    this.#announcer.clearLog(this.#spaces, region, {
+      offset: toAddress(offset, `${what}: offset`),
+      size: toSize(size, `${what}: size`),
+    });
+  }
+
+  /**
    * Frees what the topology holds: the engine, and memory that was made for its regions. Listeners are told nothing:
    * remove them before, where they hold something in a kernel. Later uses throw `ERR_TOPOLOGY_CLOSED`; flat views
    * that were read stay valid. Closing twice does nothing.

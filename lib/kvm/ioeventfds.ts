@@ -1,0 +1,48 @@
+import type { IoEventFd } from '../memory/ioeventfd.js';
+import type { MemoryListener } from '../memory/memory-listener.js';
+import type { MemoryRegionSection } from '../memory/section.js';
+import type { KvmVm } from './kvm-interface.js';
+
+/** Which of the two buses of a guest an address space is. */
+export type KvmBus = 'memory' | 'ports';
+
+/**
+ * Has KVM signal eventfds where the guest writes (KVM_IOEVENTFD), instead of exiting: one listener for the address space
+ * of memory, another for that of ports.
+ *
+ * Two that match the same write can't be at once: the kernel refuses the second one (EEXIST), and the commit fails. An
+ * eventfd must stay open until it is removed here.
+ */
+export class KvmIoEventFds implements MemoryListener {
+  readonly name: string;
+  readonly priority = 10;
+  readonly #vm: KvmVm;
+  readonly #pio: boolean;
+
+  constructor(vm: KvmVm, bus: KvmBus = 'memory') {
+    this.name = `KvmIoEventFds of ${bus}`;
+    this.#vm = vm;
+    this.#pio = bus === 'ports';
+  }
+
+  /** @throws `ERR_SYSTEM_CALL` */
+  eventfdAdd(_section: MemoryRegionSection, ioeventfd: IoEventFd): void {
+    this.#set(ioeventfd, false);
+  }
+
+  /** @throws `ERR_SYSTEM_CALL` */
+  eventfdDel(_section: MemoryRegionSection, ioeventfd: IoEventFd): void {
+    this.#set(ioeventfd, true);
+  }
+
+  #set({ address, size, fd, data }: IoEventFd, deassign: boolean): void {
+    this.#vm.ioEventFd({
+      address,
+      length: size,
+      fd,
+      ...(data === undefined ? {} : { dataMatch: data }),
+      pio: this.#pio,
+      deassign,
+    });
+  }
+}

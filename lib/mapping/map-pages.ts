@@ -1,0 +1,178 @@
+import { hex } from '../address.js';
+import { FlatRange } from '../memory/flat-view.js';
+import { type Backing, judge, type MappingRules, type Reason } from './mapping-rules.js';
+import { type AddressRange, endOf, type PageMapping } from './page-mapping.js';
+import { Refusal } from './refusal.js';
+
+/** What a consumer makes of flat ranges: every byte of them is in one mapping or in one refusal. */
+export interface MappedPages {
+  /** Ascending; none overlaps another. */
+  readonly mappings: readonly PageMapping[];
+  /** Ascending; none overlaps another, nor a mapping. */
+  readonly refusals: readonly Refusal[];
+}
+
+/**
+ * Maps what can be mapped of `ranges`, which are in ascending order.
+ *
+ * A page is mapped if every byte of it belongs to ranges that can be mapped, and these continue each other in this
+ * process, too: most often that is one range; two pieces of a device that share a page have it together. So whether a
+ * page is mapped depends on the ranges that touch it and on nothing else. Mappings are as long as can be: they end where
+ * a range ends (the page that two ranges share goes with the first), and at multiples of the largest mapping.
+ */
+export function mapPages(ranges: Iterable<FlatRange>, rules: MappingRules): MappedPages {
+  const mappings: PageMapping[] = [];
+  const refusals: Refusal[] = [];
+  let run: Piece[] = [];
+  const endRun = (): void => {
+    if (run.length > 0) mapRun(run, rules, mappings, refusals);
+    run = [];
+  };
+  for (const { range, verdict } of pieces(ranges, rules)) {
+    if ('code' in verdict) {
+      endRun();
+      refusals.push(new Refusal(verdict.code, range, verdict.detail));
+      continue;
+    }
+    const piece = { range, backing: verdict };
+    if (!continues(run.at(-1), piece)) endRun();
+    run.push(piece);
+  }
+  endRun();
+  return { mappings, refusals };
+}
+
+/** The part of `range` from `start` up to, not including, `end`, which must lie within it. */
+export function clip(range: FlatRange, start: bigint, end: bigint): FlatRange {
+  if (start === range.address && end === endOf(range)) return range;
+  const offset = range.offset + (start - range.address);
+  return new FlatRange(start, end - start, range.region, offset, range.attributes);
+}
+
+/** A range that can be mapped as far as its pages are whole. */
+interface Piece {
+  readonly range: FlatRange;
+  readonly backing: Backing;
+}
+
+/** The ranges, cut at the edges of the windows, with what is to be said of each part. */
+function* pieces(
+  ranges: Iterable<FlatRange>,
+  rules: MappingRules,
+): IterableIterator<{ readonly range: FlatRange; readonly verdict: Backing | Reason }> {
+  for (const range of ranges) {
+    const verdict = judge(range, rules);
+    if ('code' in verdict || rules.windows === undefined) {
+      yield { range, verdict };
+      continue;
+    }
+    let at = range.address;
+    for (const window of windowsWithin(range, rules.windows)) {
+      if (at < window.address) yield { range: clip(range, at, window.address), verdict: outside };
+      at = endOf(window);
+      yield { range: clip(range, window.address, at), verdict };
+    }
+    if (at < endOf(range)) yield { range: clip(range, at, endOf(range)), verdict: outside };
+  }
+}
+
+const outside: Reason = {
+  code: 'out-of-window',
+  detail: () => 'nothing can be mapped at these addresses',
+};
+
+function windowsWithin(range: AddressRange, windows: readonly AddressRange[]): AddressRange[] {
+  return windows.flatMap((window) => {
+    const start = larger(window.address, range.address);
+    const end = smaller(endOf(window), endOf(range));
+    return start < end ? [{ address: start, size: end - start }] : [];
+  });
+}
+
+function continues(last: Piece | undefined, { range, backing }: Piece): boolean {
+  return (
+    last !== undefined &&
+    endOf(last.range) === range.address &&
+    last.backing.delta === backing.delta &&
+    last.backing.readonly === backing.readonly
+  );
+}
+
+/** Maps the whole pages of pieces that continue each other; what lies before and behind them is refused. */
+function mapRun(
+  run: readonly Piece[],
+  rules: MappingRules,
+  mappings: PageMapping[],
+  refusals: Refusal[],
+): void {
+  const { pageSize } = rules;
+  const first = roundUp(startOfRun(run), pageSize);
+  const end = larger(first, roundDown(endOfRun(run), pageSize));
+  for (const [i, piece] of run.entries()) {
+    const start = piece.range.address;
+    const pieceEnd = endOf(piece.range);
+    const refuse = (from: bigint, to: bigint): void => {
+      if (from < to) refusals.push(new Refusal('sub-page', clip(piece.range, from, to), detail));
+    };
+    const detail = (): string => `it is a part of a page of ${hex(pageSize)} bytes`;
+    refuse(start, smaller(first, pieceEnd));
+    const from = larger(first, roundUp(start, pageSize));
+    const to = smaller(end, roundUp(pieceEnd, pageSize));
+    for (const part of cutAtMultiples(from, to, rules.largestMapping)) {
+      mappings.push(mappingOf(run, i, part));
+    }
+    refuse(larger(end, start), pieceEnd);
+  }
+}
+
+/** The mapping of the pages `pages`, which begin in the piece at `index` and may reach into the next ones. */
+function mappingOf(run: readonly Piece[], index: number, pages: AddressRange): PageMapping {
+  const { range, backing } = run[index] as Piece;
+  let dirtyLog = false;
+  for (let i = index; i < run.length; i++) {
+    const piece = run[i] as Piece;
+    if (piece.range.address >= endOf(pages)) break;
+    dirtyLog ||= piece.range.dirtyLogMask !== 0;
+  }
+  return {
+    address: pages.address,
+    size: pages.size,
+    hostAddress: pages.address + backing.delta,
+    readonly: backing.readonly,
+    dirtyLog,
+    region: range.region,
+    offset: range.offset + (pages.address - range.address),
+  };
+}
+
+function* cutAtMultiples(start: bigint, end: bigint, unit: bigint): IterableIterator<AddressRange> {
+  for (let at = start; at < end; ) {
+    const next = smaller(end, roundDown(at, unit) + unit);
+    yield { address: at, size: next - at };
+    at = next;
+  }
+}
+
+function startOfRun(run: readonly Piece[]): bigint {
+  return (run[0] as Piece).range.address;
+}
+
+function endOfRun(run: readonly Piece[]): bigint {
+  return endOf((run.at(-1) as Piece).range);
+}
+
+function roundDown(value: bigint, unit: bigint): bigint {
+  return value - (value % unit);
+}
+
+function roundUp(value: bigint, unit: bigint): bigint {
+  return roundDown(value + unit - 1n, unit);
+}
+
+function smaller(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
+
+function larger(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}

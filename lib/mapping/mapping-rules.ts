@@ -1,0 +1,90 @@
+import { hex } from '../address.js';
+import { FlatviewError } from '../errors.js';
+import type { FlatRange } from '../memory/flat-view.js';
+import { RamRegion } from '../memory/ram-region.js';
+import type { RegionKind } from '../memory/region-state.js';
+import { RomDeviceRegion } from '../memory/rom-device-region.js';
+import type { AddressRange } from './page-mapping.js';
+import type { RefusalCode } from './refusal.js';
+
+/** What a consumer of flat ranges can map. */
+export interface MappingRules {
+  /** Bytes of its pages, a power of two. */
+  readonly pageSize: bigint;
+  /**
+   * Bytes of the largest mapping, a power of two. Longer ones are cut at multiples of it, so that a cut stays where it
+   * is when a range grows or shrinks.
+   */
+  readonly largestMapping: bigint;
+  /** The kinds of region that it maps. */
+  readonly kinds: ReadonlySet<RegionKind>;
+  /** Whether it can map for reading alone. */
+  readonly canMapReadonly: boolean;
+  /** Where it can map: ascending, none touching the next. Default: everywhere. */
+  readonly windows?: readonly AddressRange[];
+  /** A reason of its own to leave a range out: the same for all that shows of a region in one way. */
+  readonly refuse?: (range: FlatRange) => Reason | undefined;
+}
+
+/** Why a range is not mapped. */
+export interface Reason {
+  readonly code: RefusalCode;
+  /** For people. */
+  readonly detail: () => string;
+}
+
+/** What stands behind a range that can be mapped. */
+export interface Backing {
+  /** What is added to an address to get the one in this process; may be negative. */
+  readonly delta: bigint;
+  readonly readonly: boolean;
+}
+
+/** @throws `ERR_INVALID_ARGUMENT` unless page size and largest mapping are powers of two, the latter not smaller. */
+export function checkRules({ pageSize, largestMapping }: MappingRules): void {
+  const isPower = (value: bigint): boolean => value > 0n && (value & (value - 1n)) === 0n;
+  if (isPower(pageSize) && isPower(largestMapping) && pageSize <= largestMapping) return;
+  throw new FlatviewError(
+    'ERR_INVALID_ARGUMENT',
+    `pages of ${hex(pageSize)} bytes, mappings of up to ${hex(largestMapping)}: not powers of two, or too small`,
+  );
+}
+
+/**
+ * Whether `range` can be mapped, wherever its edges are. The order of the reasons is QEMU's
+ * (vfio_listener_region_add): what it is comes before where it lies.
+ */
+export function judge(range: FlatRange, rules: MappingRules): Backing | Reason {
+  const { region } = range;
+  const own = rules.refuse?.(range);
+  if (own !== undefined) return own;
+  if (!rules.kinds.has(region.kind) || !(region instanceof RamRegion)) {
+    return { code: 'not-ram', detail: () => `this is ${region.kind}, not memory` };
+  }
+  if (region instanceof RomDeviceRegion && !range.romd) {
+    return { code: 'romd-off', detail: () => 'reads go to the callbacks of the rom device' };
+  }
+  const { memory } = region;
+  if (memory === undefined || memory.closed) {
+    const why = memory === undefined ? 'the region has no memory' : "the region's memory is closed";
+    return { code: 'no-host-memory', detail: () => why };
+  }
+  const readonly = range.readonly || region instanceof RomDeviceRegion;
+  if (readonly && !rules.canMapReadonly) {
+    return {
+      code: 'readonly-unsupported',
+      detail: () => 'nothing can be mapped for reading alone',
+    };
+  }
+  const hostAddress = memory.hostAddress + range.offset;
+  const delta = hostAddress - range.address;
+  return delta % rules.pageSize === 0n
+    ? { delta, readonly }
+    : notCongruent(range.address, hostAddress, rules.pageSize);
+}
+
+function notCongruent(address: bigint, hostAddress: bigint, pageSize: bigint): Reason {
+  const detail = (): string =>
+    `it begins ${hex(address % pageSize)} bytes into a page of the guest, but ${hex(hostAddress % pageSize)} into one of this process`;
+  return { code: 'not-congruent', detail };
+}
