@@ -11,6 +11,7 @@ import {
   type KvmVm,
   kvmCapability,
   type UserMemoryRegion,
+  userMemoryFlag,
 } from './kvm-interface.js';
 import { kvmRefusal } from './kvm-ioctl-error.js';
 import { Vcpu } from './vcpu.js';
@@ -81,13 +82,15 @@ export class VirtualMachine implements KvmVm {
 
   setUserMemoryRegion(region: UserMemoryRegion): void {
     const { slot, flags, guestAddress, size, hostAddress, guestMemfd } = region;
-    const place = [slot, flags, guestAddress, size, hostAddress] as const;
     const vm = this.#open();
+    const place = [guestAddress, size, hostAddress] as const;
     if (guestMemfd === undefined) {
-      check(addon.kvmVmSetUserMemoryRegion(vm, ...place));
-    } else {
-      check(addon.kvmVmSetUserMemoryRegion2(vm, ...place, guestMemfd.fd, guestMemfd.offset));
+      check(addon.kvmVmSetUserMemoryRegion(vm, slot, flags, ...place));
+      return;
     }
+    const { fd, offset } = guestMemfd;
+    const allFlags = flags | userMemoryFlag.guestMemfd;
+    check(addon.kvmVmSetUserMemoryRegion2(vm, slot, allFlags, ...place, fd, offset));
   }
 
   /**

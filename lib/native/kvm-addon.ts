@@ -33,6 +33,9 @@ export interface KvmAddon {
   /** VMs made of it stay. */
   kvmClose(kvm: KvmHandle): void;
 
+  /** An eventfd that never blocks: a descriptor, which the caller closes. */
+  kvmCreateEventFd(): number | SystemCallFailure;
+
   /** KVM_CREATE_VM. */
   kvmCreateVm(kvm: KvmHandle, type: bigint): KvmVmHandle | SystemCallFailure;
   /** A VM of this process by a descriptor, which is duplicated. ENOTTY if it is none, EBADF if it is closed. */

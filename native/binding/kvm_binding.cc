@@ -81,6 +81,7 @@ bool KvmBinding::Register(napi_env env, napi_value exports) {
       {"kvmOpen", Callback<&KvmBinding::Open>},
       {"kvmCheckExtension", Callback<&KvmBinding::CheckExtension>},
       {"kvmClose", Callback<&KvmBinding::Close>},
+      {"kvmCreateEventFd", Callback<&KvmBinding::CreateEventFd>},
       {"kvmCreateVm", Callback<&KvmBinding::CreateVm>},
       {"kvmVmAt", Callback<&KvmBinding::VmAt>},
       {"kvmVmDescriptor", Callback<&KvmBinding::VmDescriptor>},
@@ -141,6 +142,10 @@ napi_value KvmBinding::CheckExtension(Arguments& arguments) {
 napi_value KvmBinding::Close(Arguments& arguments) {
   if (arguments.Handle(0, systems_) != nullptr) systems_.Remove(arguments.Uint32(0));
   return nullptr;
+}
+
+napi_value KvmBinding::CreateEventFd(Arguments& arguments) {
+  return Outcome(arguments, kernel::kvm::CreateEventFd());
 }
 
 napi_value KvmBinding::CreateVm(Arguments& arguments) {
@@ -224,14 +229,10 @@ napi_value KvmBinding::VmGetDirtyLog(Arguments& arguments) {
   const uint32_t slot = arguments.Uint32(1);
   const std::span<std::byte> bitmap = arguments.Uint8Array(2);
   if (arguments.failed()) return nullptr;
-  // The kernel writes as much as the slot has pages, wherever that ends. Of a slot that is unknown
-  // here it would be unknown how much, so it isn't asked.
-  const size_t needed = vm->DirtyBitmapBytes(slot).value_or(0);
-  if (needed == 0) {
-    return Failure(arguments.env(),
-                   {"KVM_GET_DIRTY_LOG", kernel::ToString({{"slot", slot}}), ENOENT});
-  }
-  if (bitmap.size() < needed) arguments.FailRange(2, "has less than a bit for each page");
+  // The kernel writes as much as the slot has pages, wherever that ends.
+  const std::optional<size_t> needed = vm->DirtyBitmapBytes(slot);
+  if (!needed) return Failure(arguments.env(), vm->RefuseDirtyLog(slot));
+  if (bitmap.size() < *needed) arguments.FailRange(2, "has less than a bit for each page");
   return arguments.failed() ? nullptr : Outcome(arguments, vm->GetDirtyLog(slot, bitmap));
 }
 

@@ -41,6 +41,8 @@ class KvmBinding {
   napi_value CheckExtension(Arguments& arguments);
   napi_value Close(Arguments& arguments);
 
+  napi_value CreateEventFd(Arguments& arguments);
+
   napi_value CreateVm(Arguments& arguments);
   napi_value VmAt(Arguments& arguments);
   napi_value VmDescriptor(Arguments& arguments);

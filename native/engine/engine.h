@@ -34,7 +34,8 @@ namespace flatview::engine {
 //   ChangeReport, ChangeStream            what that changes, for who watches
 //
 // Thread safety: one thread at a time. A FlatView that View() gave away may be read by any thread,
-// and outlives the engine; so does a ViewChannel, through which other threads find the newest views.
+// and outlives the engine; so does a ViewChannel, through which other threads find the newest
+// views.
 class Engine {
  public:
   struct Options {

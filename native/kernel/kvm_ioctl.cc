@@ -1,5 +1,6 @@
 #include "kernel/kvm_ioctl.h"
 
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
 #include <utility>
@@ -25,6 +26,13 @@ Failure AsFailure(Answer answer) {
 NewDescriptor AsDescriptor(Answer answer) {
   if (auto* error = std::get_if<SystemError>(&answer)) return std::move(*error);
   return FileDescriptor(*std::get_if<int>(&answer));
+}
+
+Answer CreateEventFd() {
+  constexpr int kFlags = EFD_CLOEXEC | EFD_NONBLOCK;
+  const int fd = eventfd(0, kFlags);
+  if (fd >= 0) return fd;
+  return SystemError::Last("eventfd2", ToString({{"count", 0}, {"flags", kFlags}}));
 }
 
 }  // namespace flatview::kernel::kvm

@@ -28,4 +28,7 @@ using Failure = std::optional<SystemError>;
 using NewDescriptor = std::variant<FileDescriptor, SystemError>;
 [[nodiscard]] NewDescriptor AsDescriptor(Answer answer);
 
+// An eventfd that never blocks, for KVM_IOEVENTFD. The descriptor is the caller's.
+[[nodiscard]] Answer CreateEventFd();
+
 }  // namespace flatview::kernel::kvm

@@ -109,6 +109,12 @@ std::optional<size_t> Vm::DirtyBitmapBytes(uint32_t slot) const {
   return kvm::DirtyBitmapBytes(found->second / HostMemory::OrdinaryPageSize());
 }
 
+SystemError Vm::RefuseDirtyLog(uint32_t slot) const {
+  // Clearing no page changes nothing, and is refused for the same reasons.
+  const Failure failure = ClearDirtyLog(slot, 0, 0, {});
+  return {kGetDirtyLog.name, ToString({{"slot", slot}}), failure ? failure->number : ENOENT};
+}
+
 Failure Vm::GetDirtyLog(uint32_t slot, std::span<std::byte> bitmap) const {
   assert(DirtyBitmapBytes(slot).value_or(SIZE_MAX) <= bitmap.size());
   DirtyLog argument = {.slot = slot, .reserved = 0, .bitmap = bitmap.data()};

@@ -49,6 +49,9 @@ class Vm {
 
   // Bytes of the dirty bitmap of a slot that was set here; none of another.
   std::optional<size_t> DirtyBitmapBytes(uint32_t slot) const;
+  // Why GetDirtyLog can't be asked of a slot that was not set here: as the kernel would say, and
+  // ENOENT where somebody else set it.
+  SystemError RefuseDirtyLog(uint32_t slot) const;
   // REQUIRES: `bitmap` has DirtyBitmapBytes(slot).
   [[nodiscard]] Failure GetDirtyLog(uint32_t slot, std::span<std::byte> bitmap) const;
   // REQUIRES: `bitmap` has kvm::DirtyBitmapBytes(page_count).
