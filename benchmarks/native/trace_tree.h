@@ -40,6 +40,7 @@ class TraceTree {
   void Begin() { ++depth_; }
   void End();
 
+  engine::Engine& engine() { return engine_; }
   const engine::Engine& engine() const { return engine_; }
   size_t space_count() const { return spaces_.size(); }
 

@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include <cassert>
 #include <optional>
 #include <variant>
 
@@ -143,10 +144,10 @@ FlatViewPtr Engine::View(AddressSpaceId space) const {
 }
 
 std::shared_ptr<ViewChannel> Engine::Channel(AddressSpaceId space) {
+  assert(!pending_);
   const AddressSpace* const found = spaces_.Find(space);
   if (found == nullptr) return nullptr;
-  return publisher_.Channel(space, found->view_root,
-                            {views_.Present(found->view_root), generation_});
+  return publisher_.Channel(space, found->view_root, views_.Present(found->view_root), generation_);
 }
 
 }  // namespace flatview::engine

@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "engine/address_space_table.h"
 #include "engine/batch.h"
@@ -13,6 +14,7 @@
 #include "engine/child_index.h"
 #include "engine/liveness.h"
 #include "engine/propagation.h"
+#include "engine/region_names.h"
 #include "engine/region_table.h"
 #include "engine/render.h"
 #include "engine/status.h"
@@ -74,8 +76,11 @@ class Engine {
   FlatViewPtr View(AddressSpaceId space) const;
 
   // Where readers on other threads (view_reader.h) find what an address space shows, from now on
-  // until it is removed. Null if there is no such address space.
+  // until it is removed. Null if there is no such address space. REQUIRES: !pending().
   std::shared_ptr<ViewChannel> Channel(AddressSpaceId space);
+
+  // What readers are to call the regions that views show which are published from now on.
+  void UseNames(std::shared_ptr<const RegionNames> names) { publisher_.UseNames(std::move(names)); }
 
   // How many commits were published.
   uint64_t generation() const { return generation_; }

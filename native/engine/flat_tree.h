@@ -44,15 +44,28 @@ struct FlatNode {
     return {keys()[index], rest.last, rest.offset, rest.region, rest.attributes};
   }
 
+  // The last address before item `index`; `otherwise`, if there is no such item.
+  uint64_t LastBefore(size_t index, uint64_t otherwise) const {
+    // Behind the keys there is something that can be read, too: so this takes no branch.
+    const uint64_t first = keys()[index];
+    return index < count ? first - 1 : otherwise;
+  }
+
   // The last item that begins at `address` or before, or the first if none does.
   size_t Search(uint64_t address) const {
-    // Halves without a branch, which random addresses would mispredict every other time.
+    // Without a branch that depends on the address: random ones would mispredict it every other
+    // time. The last few are compared all at once, where each halving would wait for the one
+    // before.
     const uint64_t* low = keys();
-    for (size_t items = count; items > 1;) {
+    size_t items = count;
+    while (items > 8) {
       const size_t half = items / 2;
       low += low[half] <= address ? half : 0;
       items -= half;
     }
+    size_t begun = 0;
+    for (size_t i = 1; i < items; ++i) begun += low[i] <= address ? 1 : 0;
+    low += begun;
     return static_cast<size_t>(low - keys());
   }
 };
@@ -111,15 +124,32 @@ class FlatTree {
   // Whether it is the very same tree, or a copy of it.
   bool SameAs(const FlatTree& other) const { return root_.get() == other.root_.get(); }
 
+  // Addresses that nothing answers: no region, and neither offset nor attributes mean anything.
+  static FlatRange Hole(uint64_t first, uint64_t last) { return {first, last, 0, kNoRegion, 0}; }
+
   // The range that holds `address`.
   std::optional<FlatRange> Lookup(uint64_t address) const {
+    const FlatRange found = At(address);
+    return found.region != kNoRegion ? std::optional(found) : std::nullopt;
+  }
+
+  // The range that holds `address`; if none does, the hole there (see Hole).
+  FlatRange At(uint64_t address) const {
     const FlatNode* node = root_.get();
-    if (node == nullptr) return std::nullopt;
-    for (; node->height != 0; node = node->children()[node->Search(address)]) {
+    if (node == nullptr) return Hole(0, kLastAddress);
+    size_t index = node->Search(address);
+    uint64_t last = kLastAddress;
+    for (; node->height != 0; index = node->Search(address)) {
+      last = node->LastBefore(index + 1, last);
+      node = node->children()[index];
     }
-    const size_t index = node->Search(address);
-    if (node->keys()[index] > address || node->rests()[index].last < address) return std::nullopt;
-    return node->Range(index);
+    const FlatRange below = node->Range(index);
+    if (below.first > address) return Hole(0, below.first - 1);
+    const FlatRange above = Hole(below.last + 1, node->LastBefore(index + 1, last));
+    const bool is_hit = below.last >= address;
+    return {Choose(is_hit, below.first, above.first), Choose(is_hit, below.last, above.last),
+            below.offset, static_cast<RegionId>(Choose(is_hit, below.region, above.region)),
+            below.attributes};
   }
 
   // From the first range that ends at `address` or beyond.
@@ -127,6 +157,12 @@ class FlatTree {
 
  private:
   friend class FlatTreeSplicer;
+
+  // Never a branch, as compilers make of ?: here: whether a random address is in a range or in a
+  // hole can't be predicted.
+  static uint64_t Choose(bool is_first, uint64_t first, uint64_t second) {
+    return second ^ ((first ^ second) & -uint64_t{is_first});
+  }
 
   FlatTree(FlatNodeRef root, size_t size) : root_(std::move(root)), size_(size) {}
 

@@ -38,6 +38,9 @@ class FlatView {
   // The range that holds `address`.
   std::optional<FlatRange> Lookup(uint64_t address) const { return tree_.Lookup(address); }
 
+  // The range that holds `address`; if none does, the hole there (see FlatTree::Hole).
+  FlatRange At(uint64_t address) const { return tree_.At(address); }
+
   // From the first range that ends at `address` or beyond.
   FlatTree::Cursor From(uint64_t address) const { return tree_.From(address); }
 

@@ -6,7 +6,7 @@
 
 namespace flatview::engine {
 
-constinit const PublishedView ViewChannel::kChoosing = {nullptr, 0};
+constinit const PublishedView ViewChannel::kChoosing = {nullptr, 0, nullptr};
 
 ViewChannel::ViewChannel(PublishedView view)
     : published_(std::make_unique<const PublishedView>(std::move(view))) {

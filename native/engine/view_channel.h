@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/flat_view.h"
+#include "engine/region_names.h"
 
 namespace flatview::engine {
 
@@ -15,6 +16,8 @@ struct PublishedView {
   FlatViewPtr view;
   // Of the commit that made it. Later ones are greater.
   uint64_t generation;
+  // Those of the regions that it shows; null if the embedder gave no names.
+  std::shared_ptr<const RegionNames> names{};
 };
 
 // Where the engine publishes the views of one address space, and any number of readers on any

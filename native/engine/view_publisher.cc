@@ -9,10 +9,11 @@ ViewPublisher::~ViewPublisher() {
 }
 
 std::shared_ptr<ViewChannel> ViewPublisher::Channel(AddressSpaceId space, RegionId view_root,
-                                                    PublishedView view) {
+                                                    const FlatViewPtr& view, uint64_t generation) {
   const auto [found, is_new] = channels_.try_emplace(space);
   if (is_new) {
-    found->second = {view_root, std::make_shared<ViewChannel>(std::move(view))};
+    found->second = {view_root,
+                     std::make_shared<ViewChannel>(PublishedView{view, generation, names_})};
     by_view_root_.insert({view_root, space});
   }
   return found->second.channel;
@@ -28,12 +29,12 @@ void ViewPublisher::Publish(const AddressSpaceTable& spaces, const ViewRootIndex
     by_view_root_.erase({found->second.view_root, move.space});
     by_view_root_.insert({move.to, move.space});
     found->second.view_root = move.to;
-    found->second.channel->Publish({views.Next(move.to), generation});
+    found->second.channel->Publish({views.Next(move.to), generation, names_});
   }
   for (const RegionId root : views.updated()) {
     auto reader = by_view_root_.lower_bound({root, 0});
     for (; reader != by_view_root_.end() && reader->first == root; ++reader) {
-      channels_.at(reader->second).channel->Publish({views.Next(root), generation});
+      channels_.at(reader->second).channel->Publish({views.Next(root), generation, names_});
     }
   }
 }

@@ -25,10 +25,13 @@ class ViewPublisher {
   ViewPublisher(const ViewPublisher&) = delete;
   ViewPublisher& operator=(const ViewPublisher&) = delete;
 
+  // Published with all views from now on.
+  void UseNames(std::shared_ptr<const RegionNames> names) { names_ = std::move(names); }
+
   // The channel of an address space, which shows `view_root`; if there is none yet, it begins with
-  // `view`.
+  // `view`, which the commit `generation` or an earlier one made.
   std::shared_ptr<ViewChannel> Channel(AddressSpaceId space, RegionId view_root,
-                                       PublishedView view);
+                                       const FlatViewPtr& view, uint64_t generation);
 
   // Publishes the next views of `views`, which the commit `generation` made.
   void Publish(const AddressSpaceTable& spaces, const ViewRootIndex& view_roots,
@@ -42,6 +45,7 @@ class ViewPublisher {
 
   void CloseRemoved(const AddressSpaceTable& spaces);
 
+  std::shared_ptr<const RegionNames> names_;
   std::map<AddressSpaceId, Entry> channels_;
   std::set<std::pair<RegionId, AddressSpaceId>> by_view_root_;
 };

@@ -41,7 +41,7 @@ class ViewReader {
   const PublishedView* Enter() {
     if (channel_->current() != held_) {
       held_ = channel_->HoldNewest(slot_);
-      recent_ = kNoRange;
+      Remember(held_ != nullptr ? held_->view->At(0) : FlatTree::Hole(0, kLastAddress));
     }
     return held_;
   }
@@ -49,18 +49,24 @@ class ViewReader {
   // Holds nothing. The next call of Enter or Lookup costs two atomic exchanges more.
   void Leave() {
     held_ = nullptr;
-    recent_ = kNoRange;
+    Remember(FlatTree::Hole(0, kLastAddress));
     ViewChannel::HoldNothing(slot_);
   }
 
   // The range that holds `address` in the newest view.
   std::optional<FlatRange> Lookup(uint64_t address) {
+    const FlatRange found = At(address);
+    return found.region != kNoRegion ? std::optional(found) : std::nullopt;
+  }
+
+  // The same; if there is no such range, the hole there (FlatTree::Hole).
+  FlatRange At(uint64_t address) {
     const PublishedView* const newest = Enter();
-    // Accesses come in runs.
-    if (address >= recent_.first && address <= recent_.last) return recent_;
-    if (newest == nullptr) return std::nullopt;
-    const std::optional<FlatRange> found = newest->view->Lookup(address);
-    if (found) recent_ = *found;
+    // Accesses come in runs, also those that nothing answers. One comparison: whether an address is
+    // above some other one can't be predicted.
+    if (address - recent_.first <= recent_length_) return recent_;
+    const FlatRange found = newest->view->At(address);
+    Remember(found);
     return found;
   }
 
@@ -68,15 +74,18 @@ class ViewReader {
   ViewChannel::End end() const { return channel_->end(); }
 
  private:
-  // Holds no address.
-  static constexpr FlatRange kNoRange = {1, 0, 0, kNoRegion, 0};
+  void Remember(const FlatRange& found) {
+    recent_ = found;
+    recent_length_ = found.last - found.first;
+  }
 
   const std::shared_ptr<ViewChannel> channel_;
   ViewChannel::Slot& slot_;
   // What is in the slot.
   const PublishedView* held_ = nullptr;
-  // The range found last, of that view.
-  FlatRange recent_ = kNoRange;
+  // The range or the hole found last, of that view; without a view, a hole that is everywhere.
+  FlatRange recent_ = FlatTree::Hole(0, kLastAddress);
+  uint64_t recent_length_ = kLastAddress;  // its last address less its first
 };
 
 }  // namespace flatview::engine

@@ -61,7 +61,13 @@ TEST(FlatView, FindsTheRangeAtOrAboveAnAddress) {
         ASSERT_EQ(found.has_value(), held);
         if (held) {
           ASSERT_EQ(*found, ranges[expected]);
+          ASSERT_EQ(view.At(address), ranges[expected]);
+          continue;
         }
+        const FlatRange hole = view.At(address);
+        ASSERT_EQ(hole.region, kNoRegion);
+        ASSERT_EQ(hole.first, expected == 0 ? 0 : ranges[expected - 1].last + 1);
+        ASSERT_EQ(hole.last, expected == count ? UINT64_MAX : ranges[expected].first - 1);
       }
     }
   }

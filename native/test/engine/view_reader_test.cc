@@ -12,6 +12,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -41,7 +42,7 @@ PublishedView Publication(uint64_t generation, uint64_t count = kRanges) {
     ranges.push_back({first, first + kPage - 1, generation, static_cast<RegionId>(i), 0});
   }
   FlatTree tree = FlatTreeSplicer().Build(ranges);
-  return {std::make_shared<const FlatView>(0, generation, std::move(tree)), generation};
+  return {std::make_shared<const FlatView>(0, generation, std::move(tree)), generation, nullptr};
 }
 
 std::shared_ptr<ViewChannel> MakeChannel() { return std::make_shared<ViewChannel>(Publication(1)); }
@@ -106,7 +107,7 @@ TEST(ViewReader, DoesNotPublishAViewTwice) {
   channel->Publish(view);
   ViewReader reader(channel);
   const PublishedView* const held = reader.Enter();
-  channel->Publish({view.view, 3});
+  channel->Publish({view.view, 3, nullptr});
   EXPECT_EQ(reader.Enter(), held);
 }
 
@@ -351,6 +352,21 @@ TEST(EngineChannel, ClosesWithTheEngine) {
   shared.Destroy();
   EXPECT_FALSE(reader.Lookup(0));
   EXPECT_EQ(reader.end(), End::kEngineDestroyed);
+}
+
+TEST(EngineChannel, SaysWhatRegionsAreCalled) {
+  SharedEngine shared;
+  const auto names = std::make_shared<RegionNames>();
+  for (const RegionId id : {0u, 1u, 63u, 64u, 127u, 128u, 1u << 20}) {
+    names->Add(id, {.kind = "ram", .name = std::to_string(id)});
+  }
+  shared.engine().UseNames(names);
+  ViewReader reader(shared.engine().Channel(0));
+  const RegionId shown = reader.Lookup(0)->region;
+  EXPECT_EQ(reader.Enter()->names->Find(shown).name, std::to_string(kTarget));
+  for (const RegionId id : {0u, 1u, 63u, 64u, 127u, 128u, 1u << 20}) {
+    EXPECT_EQ(names->Find(id).name, std::to_string(id));
+  }
 }
 
 TEST(EngineChannel, IsReadWhileTheEngineCommits) {
