@@ -36,6 +36,7 @@
     ],
     "binding": [
       "native/binding/addon.cc",
+      "native/binding/direct_memory.cc",
       "native/binding/engine_binding.cc",
       "native/binding/host_memory_binding.cc",
       "native/binding/kvm_binding.cc",

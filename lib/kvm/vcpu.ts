@@ -45,8 +45,9 @@ const errno = { interrupted: 4, fault: 14 } as const;
  * once by the regions' callbacks of that worker, and nothing else happens there meanwhile.
  *
  * In both an exit to memory or a port becomes one access to the address space ({@link AddressSpace.read} and `write`),
- * and so one call of the region's callbacks, with all rules of access applied. A callback that throws stops the vCPU,
- * and the run fails with what it threw.
+ * and so one call of the region's callbacks, with all rules of access applied. Exits that need no callback, because
+ * memory answers or nobody does, never arrive here ({@link directAnswers}). A callback that throws stops the vCPU, and
+ * the run fails with what it threw.
  */
 export class Vcpu {
   readonly id: number;
@@ -126,6 +127,18 @@ export class Vcpu {
     const file = addon.kvmVcpuStatistics(this.#open());
     if (isSystemCallFailure(file)) throw kvmRefusal(file);
     return readStatistics(file);
+  }
+
+  /**
+   * How many exits to memory were answered without JavaScript: by memory that the kernel has no slot for, such as
+   * pieces smaller than a page; and where nobody answers, which isn't published as a rejected access then.
+   */
+  get directAnswers(): { readonly memory: number; readonly unassigned: number } {
+    const vcpu = this.#open();
+    return {
+      memory: addon.kvmVcpuDirectAnswers(vcpu, false),
+      unassigned: addon.kvmVcpuDirectAnswers(vcpu, true),
+    };
   }
 
   /**

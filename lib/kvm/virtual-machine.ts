@@ -1,8 +1,10 @@
 import { type AddressLike, toAddress } from '../address.js';
 import { FlatviewError } from '../errors.js';
+import type { AddressSpace } from '../memory/address-space.js';
 import { addon } from '../native/addon.js';
 import type { KvmVmHandle } from '../native/kvm-addon.js';
 import { isSystemCallFailure, type SystemCallFailure } from '../native/system-call.js';
+import { DirectMemory } from './direct-memory.js';
 import { GuestBus, type GuestSpaces } from './guest-bus.js';
 import type { VirtualMachineOptions } from './kvm.js';
 import {
@@ -40,13 +42,14 @@ export class VirtualMachine implements KvmVm {
   readonly #bus: GuestBus;
   readonly #dirtyRingBytes: number;
   readonly #vcpus = new Set<Vcpu>();
+  readonly #directMemories: Map<AddressSpace, DirectMemory> = new Map();
   #pauses = 0;
 
   private constructor(handle: KvmVmHandle, spaces: GuestSpaces, dirtyRingBytes: number) {
     this.#handle = handle;
     this.#bus = new GuestBus(spaces);
     this.#dirtyRingBytes = dirtyRingBytes;
-    abandoned.register(this, handle, this);
+    abandoned.register(this, { handle, directMemories: this.#directMemories }, this);
   }
 
   /** @internal Takes over a handle. */
@@ -152,14 +155,17 @@ export class VirtualMachine implements KvmVm {
    *
    * @param id From 0 on.
    * @param spaces What it sees. Default: what the VM was made with.
+   * Not within a transaction: it listens to the memory that the vCPU sees, until the VM is closed.
+   *
    * @throws `ERR_SYSTEM_CALL`, `ERR_KVM_CLOSED`; `ERR_WINDOW`: this runtime shows no memory of the kernel's to
-   *   JavaScript.
+   *   JavaScript; `ERR_TRANSACTION_OPEN`.
    */
   createVcpu(id: number, spaces: GuestSpaces = this.#bus): Vcpu {
     const handle = numberOf(addon.kvmCreateVcpu(this.#open(), id, this.#dirtyRingBytes));
     const ringPage = this.checkExtension(kvmCapability.coalescedMmio);
     const ring = { page: ringPage, pageSize: Number(this.pageSize), bus: this.#bus };
     const vcpu = new Vcpu(handle, id, this, new GuestBus(spaces), ring);
+    if (spaces.memory !== undefined) this.#directMemory(spaces.memory).serve(handle);
     this.#vcpus.add(vcpu);
     for (let pause = 0; pause < this.#pauses; pause++) vcpu.requestPause();
     return vcpu;
@@ -203,7 +209,7 @@ export class VirtualMachine implements KvmVm {
     if (handle === undefined) return;
     for (const vcpu of this.#vcpus) vcpu.close();
     abandoned.unregister(this);
-    addon.kvmVmClose(handle);
+    giveUp({ handle, directMemories: this.#directMemories });
   }
 
   [Symbol.dispose](): void {
@@ -215,16 +221,33 @@ export class VirtualMachine implements KvmVm {
     this.#vcpus.delete(vcpu);
   }
 
+  #directMemory(space: AddressSpace): DirectMemory {
+    const known = this.#directMemories.get(space);
+    if (known !== undefined) return known;
+    const direct = new DirectMemory(space);
+    this.#directMemories.set(space, direct);
+    return direct;
+  }
+
   #open(): KvmVmHandle {
     if (this.#handle !== undefined) return this.#handle;
     throw new FlatviewError('ERR_KVM_CLOSED', 'the VM is closed');
   }
 }
 
+/** What a VM holds. */
+interface Holdings {
+  readonly handle: KvmVmHandle;
+  readonly directMemories: ReadonlyMap<AddressSpace, DirectMemory>;
+}
+
+function giveUp({ handle, directMemories }: Holdings): void {
+  addon.kvmVmClose(handle);
+  for (const direct of directMemories.values()) direct.close();
+}
+
 /** Closes what was collected without {@link VirtualMachine.close}. */
-const abandoned: FinalizationRegistry<KvmVmHandle> = new FinalizationRegistry((handle) =>
-  addon.kvmVmClose(handle),
-);
+const abandoned: FinalizationRegistry<Holdings> = new FinalizationRegistry(giveUp);
 
 function check(failure: SystemCallFailure | undefined): void {
   if (failure !== undefined) throw kvmRefusal(failure);

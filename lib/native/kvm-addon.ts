@@ -1,3 +1,5 @@
+import type { EngineHandle } from './engine-addon.js';
+import type { HostMemoryHandle } from './host-memory-addon.js';
 import type { SystemCallFailure } from './system-call.js';
 
 /** /dev/kvm: a handle. 0 is never one; nor of those below. */
@@ -8,6 +10,12 @@ export type KvmVmHandle = number;
 
 /** A vCPU: a handle. */
 export type KvmVcpuHandle = number;
+
+/** The memory of one address space, as vCPUs reach it without JavaScript: a handle. */
+export type DirectMemoryHandle = number;
+
+/** How a region's bytes are accessed there. */
+export const directKind = { memory: 0, device: 1, romDevice: 2 } as const;
 
 /** Which of a vCPU's registers: the size in bytes of what crosses, and its number. */
 export const registerSet = {
@@ -120,6 +128,24 @@ export interface KvmAddon {
   /** vCPUs made of it stay, and keep it in the kernel. */
   kvmVmClose(vm: KvmVmHandle): void;
 
+  /** Makes one without regions; the engine publishes the address space's views to it. */
+  kvmCreateDirectMemory(engine: EngineHandle, addressSpace: number): DirectMemoryHandle;
+  /**
+   * Has vCPUs access `memory` where the address space shows `region`.
+   *
+   * @param kind One of {@link directKind}.
+   */
+  kvmDirectMemoryAdd(
+    direct: DirectMemoryHandle,
+    region: number,
+    kind: number,
+    memory: HostMemoryHandle,
+  ): void;
+  /** Waits for an access that is being made. */
+  kvmDirectMemoryRemove(direct: DirectMemoryHandle, region: number): void;
+  /** vCPUs that use it go on. */
+  kvmDirectMemoryClose(direct: DirectMemoryHandle): void;
+
   /**
    * KVM_CREATE_VCPU.
    *
@@ -152,6 +178,10 @@ export interface KvmAddon {
   /** All of the file of KVM_GET_STATS_FD. */
   kvmVcpuStatistics(vcpu: KvmVcpuHandle): ArrayBuffer | SystemCallFailure;
 
+  /** Has exits answered without JavaScript from now on, where `direct` can. */
+  kvmVcpuUseDirectMemory(vcpu: KvmVcpuHandle, direct: DirectMemoryHandle): void;
+  /** How many exits were answered so: by memory, or where nothing is. */
+  kvmVcpuDirectAnswers(vcpu: KvmVcpuHandle, unassigned: boolean): number;
   /** KVM_RUN on this thread: 0 after an exit, else its errno. EINTR may come at any time. */
   kvmVcpuRun(vcpu: KvmVcpuHandle): number;
   /** Whether {@link kvmVcpuRun} is to come back every 20 ms, with EINTR. */

@@ -18,7 +18,7 @@ namespace {
 struct Instance {
   EngineBinding engine;
   HostMemoryBinding host_memory;
-  KvmBinding kvm;
+  KvmBinding kvm{engine, host_memory};
 };
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {

@@ -23,6 +23,10 @@ class EngineBinding {
   // Adds the functions to `exports`. Returns false with an exception pending if that fails.
   bool Register(napi_env env, napi_value exports);
 
+  // The channel of arguments `index` (engine) and the next (address space), for other bindings;
+  // null after throwing.
+  std::shared_ptr<engine::ViewChannel> Channel(Arguments& arguments, size_t index);
+
   napi_value UseExchange(Arguments& arguments);
   napi_value Create(Arguments& arguments);
   napi_value Destroy(Arguments& arguments);

@@ -185,6 +185,11 @@ napi_value HostMemoryBinding::Release(Arguments& arguments) {
   return nullptr;
 }
 
+std::shared_ptr<WindowedMemory> HostMemoryBinding::Find(Arguments& arguments, size_t index) {
+  const auto* const found = arguments.Handle(index, memories_);
+  return found == nullptr ? nullptr : *found;
+}
+
 WindowedMemory* HostMemoryBinding::Memory(Arguments& arguments, size_t index) {
   const auto* const found = arguments.Handle(index, memories_);
   return found == nullptr ? nullptr : found->get();

@@ -76,6 +76,11 @@ OpenVcpu::~OpenVcpu() {
   vcpu->Vacate();
 }
 
+kernel::kvm::Vcpu::Answerer OpenVcpu::answerer() const {
+  if (direct == nullptr) return nullptr;
+  return [&reader = *direct](kernel::kvm::RunPage& page) { return reader.Answer(page); };
+}
+
 bool KvmBinding::Register(napi_env env, napi_value exports) {
   const Function functions[] = {
       {"kvmOpen", Callback<&KvmBinding::Open>},
@@ -98,11 +103,17 @@ bool KvmBinding::Register(napi_env env, napi_value exports) {
       {"kvmVmResetDirtyRings", Callback<&KvmBinding::VmResetDirtyRings>},
       {"kvmVmSetTssAddress", Callback<&KvmBinding::VmSetTssAddress>},
       {"kvmVmClose", Callback<&KvmBinding::VmClose>},
+      {"kvmCreateDirectMemory", Callback<&KvmBinding::CreateDirectMemory>},
+      {"kvmDirectMemoryAdd", Callback<&KvmBinding::DirectMemoryAdd>},
+      {"kvmDirectMemoryRemove", Callback<&KvmBinding::DirectMemoryRemove>},
+      {"kvmDirectMemoryClose", Callback<&KvmBinding::DirectMemoryClose>},
       {"kvmCreateVcpu", Callback<&KvmBinding::CreateVcpu>},
       {"kvmVcpuWindow", Callback<&KvmBinding::VcpuWindow>},
       {"kvmVcpuGetRegisters", Callback<&KvmBinding::VcpuGetRegisters>},
       {"kvmVcpuSetRegisters", Callback<&KvmBinding::VcpuSetRegisters>},
       {"kvmVcpuStatistics", Callback<&KvmBinding::VcpuStatistics>},
+      {"kvmVcpuUseDirectMemory", Callback<&KvmBinding::VcpuUseDirectMemory>},
+      {"kvmVcpuDirectAnswers", Callback<&KvmBinding::VcpuDirectAnswers>},
       {"kvmVcpuRun", Callback<&KvmBinding::VcpuRun>},
       {"kvmVcpuHeartbeat", Callback<&KvmBinding::VcpuHeartbeat>},
       {"kvmVcpuStart", Callback<&KvmBinding::VcpuStart>},
@@ -266,6 +277,55 @@ napi_value KvmBinding::VmClose(Arguments& arguments) {
   return nullptr;
 }
 
+napi_value KvmBinding::CreateDirectMemory(Arguments& arguments) {
+  auto channel = engines_.Channel(arguments, 0);
+  if (channel == nullptr) return nullptr;
+  const uint32_t handle = direct_memories_.Add(std::make_shared<DirectMemory>(std::move(channel)));
+  if (handle == 0) arguments.FailState("too many are open");
+  return handle == 0 ? nullptr : Number(arguments.env(), handle);
+}
+
+napi_value KvmBinding::DirectMemoryAdd(Arguments& arguments) {
+  const auto* const direct = arguments.Handle(0, direct_memories_);
+  const uint32_t region = arguments.Uint32(1);
+  const uint32_t kind = arguments.Uint32(2);
+  auto memory = memories_.Find(arguments, 3);
+  if (kind > static_cast<uint32_t>(DirectKind::kRomDevice)) arguments.FailRange(2, "is no kind");
+  if (arguments.failed()) return nullptr;
+  (*direct)->Add(region, static_cast<DirectKind>(kind), MemoryLoan(std::move(memory)));
+  return nullptr;
+}
+
+napi_value KvmBinding::DirectMemoryRemove(Arguments& arguments) {
+  const auto* const direct = arguments.Handle(0, direct_memories_);
+  const uint32_t region = arguments.Uint32(1);
+  if (!arguments.failed()) (*direct)->Remove(region);
+  return nullptr;
+}
+
+napi_value KvmBinding::DirectMemoryClose(Arguments& arguments) {
+  if (arguments.Handle(0, direct_memories_) == nullptr) return nullptr;
+  direct_memories_.Remove(arguments.Uint32(0));
+  return nullptr;
+}
+
+napi_value KvmBinding::VcpuUseDirectMemory(Arguments& arguments) {
+  OpenVcpu* const entry = IdleVcpu(arguments, vcpus_);
+  const auto* const direct = arguments.Handle(1, direct_memories_);
+  if (arguments.failed()) return nullptr;
+  entry->direct = std::make_unique<DirectMemoryReader>(*direct);
+  return nullptr;
+}
+
+napi_value KvmBinding::VcpuDirectAnswers(Arguments& arguments) {
+  const OpenVcpu* const entry = arguments.Handle(0, vcpus_);
+  const bool unassigned = arguments.Bool(1);
+  if (arguments.failed()) return nullptr;
+  const DirectMemoryReader* const direct = entry->direct.get();
+  const uint64_t count = direct == nullptr ? 0 : direct->answered(unassigned);
+  return Number(arguments.env(), static_cast<double>(count));
+}
+
 napi_value KvmBinding::CreateVcpu(Arguments& arguments) {
   const Vm* const vm = arguments.Handle(0, vms_);
   const uint32_t id = arguments.Uint32(1);
@@ -323,7 +383,7 @@ napi_value KvmBinding::VcpuStatistics(Arguments& arguments) {
 napi_value KvmBinding::VcpuRun(Arguments& arguments) {
   const OpenVcpu* const entry = IdleVcpu(arguments, vcpus_);
   if (entry == nullptr) return nullptr;
-  const kernel::kvm::Failure failure = entry->vcpu->Run();
+  const kernel::kvm::Failure failure = entry->vcpu->Run(entry->answerer());
   return Number(arguments.env(), failure ? failure->number : 0);
 }
 
@@ -340,7 +400,7 @@ napi_value KvmBinding::VcpuStart(Arguments& arguments) {
   OpenVcpu* const entry = IdleVcpu(arguments, vcpus_);
   const napi_value callback = arguments.Function(1);
   if (arguments.failed()) return nullptr;
-  entry->runner = VcpuRunner::Start(arguments.env(), entry->vcpu, callback);
+  entry->runner = VcpuRunner::Start(arguments.env(), entry->vcpu, entry->answerer(), callback);
   return nullptr;
 }
 

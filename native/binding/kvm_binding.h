@@ -7,7 +7,10 @@
 #include <variant>
 
 #include "binding/arguments.h"
+#include "binding/direct_memory.h"
+#include "binding/engine_binding.h"
 #include "binding/handle_table.h"
+#include "binding/host_memory_binding.h"
 #include "binding/vcpu_runner.h"
 #include "kernel/heartbeat.h"
 #include "kernel/kvm_system.h"
@@ -17,6 +20,8 @@ namespace flatview::binding {
 // A vCPU, and who runs it. Gives it back to the kernel in the end; views of its memory may live on.
 struct OpenVcpu {
   std::shared_ptr<kernel::kvm::Vcpu> vcpu;
+  // What it answers without JavaScript; none unless it is told to.
+  std::unique_ptr<DirectMemoryReader> direct{};
   std::shared_ptr<VcpuRunner> runner{};
   std::unique_ptr<kernel::kvm::Heartbeat> heartbeat{};
 
@@ -26,6 +31,7 @@ struct OpenVcpu {
   OpenVcpu& operator=(OpenVcpu&&) = default;
   ~OpenVcpu();
 
+  kernel::kvm::Vcpu::Answerer answerer() const;
   bool running() const { return runner != nullptr && runner->running(); }
 };
 
@@ -34,6 +40,10 @@ struct OpenVcpu {
 // Thread safety: none; one for each environment.
 class KvmBinding {
  public:
+  // Both outlive this.
+  KvmBinding(EngineBinding& engines, HostMemoryBinding& memories)
+      : engines_(engines), memories_(memories) {}
+
   // Adds the functions to `exports`. Returns false with an exception pending if that fails.
   bool Register(napi_env env, napi_value exports);
 
@@ -60,11 +70,18 @@ class KvmBinding {
   napi_value VmSetTssAddress(Arguments& arguments);
   napi_value VmClose(Arguments& arguments);
 
+  napi_value CreateDirectMemory(Arguments& arguments);
+  napi_value DirectMemoryAdd(Arguments& arguments);
+  napi_value DirectMemoryRemove(Arguments& arguments);
+  napi_value DirectMemoryClose(Arguments& arguments);
+
   napi_value CreateVcpu(Arguments& arguments);
   napi_value VcpuWindow(Arguments& arguments);
   napi_value VcpuGetRegisters(Arguments& arguments);
   napi_value VcpuSetRegisters(Arguments& arguments);
   napi_value VcpuStatistics(Arguments& arguments);
+  napi_value VcpuUseDirectMemory(Arguments& arguments);
+  napi_value VcpuDirectAnswers(Arguments& arguments);
   napi_value VcpuRun(Arguments& arguments);
   napi_value VcpuHeartbeat(Arguments& arguments);
   napi_value VcpuStart(Arguments& arguments);
@@ -80,6 +97,9 @@ class KvmBinding {
   napi_value Adopt(Arguments& arguments, std::variant<Opened, kernel::SystemError> opened,
                    HandleTable<Entry>& table);
 
+  EngineBinding& engines_;
+  HostMemoryBinding& memories_;
+  HandleTable<std::shared_ptr<DirectMemory>> direct_memories_;
   HandleTable<kernel::kvm::System> systems_;
   HandleTable<kernel::kvm::Vm> vms_;
   HandleTable<OpenVcpu> vcpus_;

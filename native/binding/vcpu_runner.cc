@@ -26,6 +26,7 @@ bool Ask(napi_env env, napi_value callback, int question) {
 }  // namespace
 
 std::shared_ptr<VcpuRunner> VcpuRunner::Start(napi_env env, std::shared_ptr<kernel::kvm::Vcpu> vcpu,
+                                              kernel::kvm::Vcpu::Answerer answerer,
                                               napi_value callback) {
   auto runner = std::make_shared<VcpuRunner>(env, std::move(vcpu));
   auto share = std::make_unique<Share>(runner);
@@ -42,9 +43,10 @@ std::shared_ptr<VcpuRunner> VcpuRunner::Start(napi_env env, std::shared_ptr<kern
   share.release();  // the finalizer has it
   // Hooks run in the opposite order: the thread ends before what it calls.
   napi_add_env_cleanup_hook(env, AbandonWithEnvironment, runner.get());
-  runner->thread_.emplace(*runner->vcpu_, [&self = *runner](const kernel::kvm::Failure& failure) {
+  const auto on_exit = [&self = *runner](const kernel::kvm::Failure& failure) {
     return self.OnExit(failure);
-  });
+  };
+  runner->thread_.emplace(*runner->vcpu_, std::move(answerer), on_exit);
   return runner;
 }
 

@@ -21,9 +21,11 @@ namespace flatview::binding {
 // Thread safety: belongs to its environment's thread, but for what the vCPU's thread does.
 class VcpuRunner {
  public:
-  // `callback` gets 0, or the errno of KVM_RUN (EINTR: stopped), and returns whether to go on.
-  // Null with a JavaScript exception pending if that fails.
+  // `answerer` answers what it can on the thread. `callback` gets 0, or the errno of KVM_RUN
+  // (EINTR: stopped), and returns whether to go on. Null with a JavaScript exception pending if
+  // that fails.
   static std::shared_ptr<VcpuRunner> Start(napi_env env, std::shared_ptr<kernel::kvm::Vcpu> vcpu,
+                                           kernel::kvm::Vcpu::Answerer answerer,
                                            napi_value callback);
 
   // Use Start().

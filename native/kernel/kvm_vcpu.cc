@@ -51,12 +51,14 @@ std::variant<Vcpu, SystemError> Vcpu::Over(FileDescriptor fd, size_t mapping_byt
   return Vcpu(std::move(fd), std::move(mapping));
 }
 
-Failure Vcpu::Run() {
+Failure Vcpu::Run(const Answerer& answerer) {
   if (!gate_->Enter()) return SystemError{kRun.name, "", ECANCELED};
-  const Answer answer = Ioctl(fd_, kRun, uint64_t{0}, {});
-  const auto* const error = std::get_if<SystemError>(&answer);
-  gate_->Leave(error != nullptr && error->number == EINTR);
-  return AsFailure(answer);
+  Failure failure;
+  do {
+    failure = AsFailure(Ioctl(fd_, kRun, uint64_t{0}, {}));
+  } while (!failure && answerer && answerer(run_page()));
+  gate_->Leave(failure && failure->number == EINTR);
+  return failure;
 }
 
 Failure Vcpu::GetRegisters(RegisterSet set, std::span<std::byte> registers) {

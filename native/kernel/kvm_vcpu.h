@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <utility>
@@ -34,8 +35,13 @@ class Vcpu {
   std::span<std::byte> mapping() const { return {mapping_.data(), mapping_.length()}; }
   RunPage& run_page() const { return *reinterpret_cast<RunPage*>(mapping_.data()); }
 
-  // Runs the guest until it exits, which run_page() tells of, or is called out: EINTR.
-  [[nodiscard]] Failure Run();
+  // Answers an exit on the spot, without coming out; false: it can't.
+  using Answerer = std::function<bool(RunPage&)>;
+
+  // Runs the guest until it exits, which run_page() tells of, or is called out: EINTR. Exits that
+  // `answerer` answers, if there is one, are part of the run: who keeps the guest out waits for
+  // them, too. ECANCELED when the gate is closed.
+  [[nodiscard]] Failure Run(const Answerer& answerer);
 
   GuestGate& gate() { return *gate_; }
 

@@ -29,7 +29,8 @@ class BlockedSignals {
 
 }  // namespace
 
-VcpuThread::VcpuThread(Vcpu& vcpu, OnExit on_exit) : vcpu_(vcpu), on_exit_(std::move(on_exit)) {
+VcpuThread::VcpuThread(Vcpu& vcpu, Vcpu::Answerer answerer, OnExit on_exit)
+    : vcpu_(vcpu), answerer_(std::move(answerer)), on_exit_(std::move(on_exit)) {
   const BlockedSignals blocked;
   thread_ = std::thread([this] { Run(); });
 }
@@ -43,7 +44,7 @@ void VcpuThread::Stop() {
 
 void VcpuThread::Run() {
   for (bool go_on = true; go_on;) {
-    const Failure failure = vcpu_.Run();
+    const Failure failure = vcpu_.Run(answerer_);
     const int number = failure ? failure->number : 0;
     if (number == ECANCELED) return;  // the gate is closed
     const bool only_called_out = number == EINTR && !stopped_;

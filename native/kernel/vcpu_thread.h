@@ -17,8 +17,10 @@ class VcpuThread {
   // was called. Whether to go on.
   using OnExit = std::function<bool(const Failure&)>;
 
+  // Exits that `answerer` answers, on the thread too, are nobody else's.
+  //
   // REQUIRES: `vcpu` outlives this, its gate is open, and nobody else runs it.
-  VcpuThread(Vcpu& vcpu, OnExit on_exit);
+  VcpuThread(Vcpu& vcpu, Vcpu::Answerer answerer, OnExit on_exit);
   // Waits until on_exit has returned false, or the gate is closed.
   ~VcpuThread();
 
@@ -32,6 +34,7 @@ class VcpuThread {
   void Run();
 
   Vcpu& vcpu_;
+  const Vcpu::Answerer answerer_;
   const OnExit on_exit_;
   std::atomic<bool> stopped_ = false;
   std::thread thread_;  // the last: starts when all else is there
