@@ -146,7 +146,7 @@ export class Vcpu {
    * goes on.
    *
    * @returns Why it stopped. Rejects with what a callback of a region throws.
-   * @throws `ERR_VCPU_RUNNING`, `ERR_KVM_CLOSED`
+   * @throws `ERR_VCPU_RUNNING`, `ERR_KVM_CLOSED`; rejects with `ERR_SYSTEM_CALL` if the process has too many threads.
    */
   run(): Promise<VcpuEvent> {
     const vcpu = this.#open();
@@ -154,7 +154,7 @@ export class Vcpu {
     return new Promise((resolve, reject) => {
       this.#run = { resolve, reject };
       try {
-        addon.kvmVcpuStart(vcpu, (status) => this.#answerThread(status));
+        check(addon.kvmVcpuStart(vcpu, (status) => this.#answerThread(status)));
       } catch (error) {
         this.#run = undefined;
         throw error;
@@ -175,8 +175,8 @@ export class Vcpu {
     const vcpu = this.#open();
     this.#assertIdle();
     this.#run = 'here';
-    addon.kvmVcpuHeartbeat(vcpu, true);
     try {
+      check(addon.kvmVcpuHeartbeat(vcpu, true));
       for (;;) {
         const status = addon.kvmVcpuRun(vcpu);
         const isBeat = status === errno.interrupted;
