@@ -16,8 +16,10 @@ export const errorCodes = {
   ERR_INPUT_TOO_LARGE: 'A dump or document takes more memory than this process has.',
   ERR_INVALID_ARGUMENT: 'An argument has the wrong type or value.',
   ERR_IOMMU: 'An IOMMU region or notifier was used in a way that it does not allow.',
+  ERR_KVM_CLOSED: 'The VM, vCPU or /dev/kvm was closed.',
   ERR_LISTENER_FAILED: 'A listener threw; the commit was undone for all.',
   ERR_LISTENER_REGISTERED: 'The listener is registered already, or not registered.',
+  ERR_MAIN_THREAD: 'This would block the event loop; do it in a worker.',
   ERR_MALFORMED_INPUT: 'A dump or document could not be understood.',
   ERR_MEMORY_CLOSED: 'The host memory was closed.',
   ERR_NO_HOST_MEMORY: 'The region has no memory in this process.',
@@ -38,6 +40,7 @@ export const errorCodes = {
   ERR_TRANSACTION_ASYNC: 'A transaction body cannot be asynchronous.',
   ERR_TRANSACTION_OPEN: 'This cannot be done within a transaction.',
   ERR_TRANSACTION_UNBALANCED: 'A commit or rollback has no matching begin.',
+  ERR_VCPU_RUNNING: 'The vCPU is running already.',
   ERR_VIEW_TOO_LARGE: 'Rendering takes more work than is allowed.',
   ERR_WINDOW: 'Memory cannot be shown as one array: too long, or the runtime forbids it.',
 } as const;

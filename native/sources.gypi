@@ -25,16 +25,25 @@
       "native/engine/view_update.cc"
     ],
     "kernel": [
+      "native/kernel/guest_gate.cc",
       "native/kernel/host_memory.cc",
-      "native/kernel/mapping.cc"
+      "native/kernel/kvm_ioctl.cc",
+      "native/kernel/kvm_system.cc",
+      "native/kernel/kvm_vcpu.cc",
+      "native/kernel/kvm_vm.cc",
+      "native/kernel/mapping.cc",
+      "native/kernel/vcpu_thread.cc"
     ],
     "binding": [
       "native/binding/addon.cc",
+      "native/binding/direct_memory.cc",
       "native/binding/engine_binding.cc",
       "native/binding/host_memory_binding.cc",
+      "native/binding/kvm_binding.cc",
       "native/binding/memory_windows.cc",
       "native/binding/reader_binding.cc",
-      "native/binding/shared_channels.cc"
+      "native/binding/shared_channels.cc",
+      "native/binding/vcpu_runner.cc"
     ],
     "fuzz": [
       "native/fuzz/batch_maker.cc",
@@ -57,6 +66,7 @@
       "native/test/engine/view_reader_test.cc",
       "native/test/engine/view_root_test.cc",
       "native/test/kernel/exact_access_test.cc",
+      "native/test/kernel/guest_gate_test.cc",
       "native/test/kernel/host_memory_test.cc",
       "native/test/kernel/mapping_test.cc"
     ],

@@ -1,5 +1,8 @@
 export { KvmCoalescedMmio } from './coalesced-mmio.js';
+export { EventFd } from './event-fd.js';
+export type { GuestSpaces } from './guest-bus.js';
 export { type KvmBus, KvmIoEventFds } from './ioeventfds.js';
+export { Kvm, type VirtualMachineOptions } from './kvm.js';
 export {
   type CoalescedZone,
   type IoEventFdRequest,
@@ -12,6 +15,19 @@ export {
 } from './kvm-interface.js';
 export { type KvmVmIoctl, kvmIoctlError } from './kvm-ioctl-error.js';
 export { KvmMemorySlots, type KvmMemorySlotsOptions } from './memory-slots.js';
+export {
+  type DescriptorTable,
+  flatCodeSegment,
+  flatDataSegment,
+  type GeneralRegisters,
+  type Registers,
+  realModeSegment,
+  type Segment,
+  type SpecialRegisters,
+} from './registers.js';
 export type { GuestMemfdOf } from './slot-rules.js';
 export type { GuestMemfd, MemorySlot } from './slot-step.js';
 export type { SlotVerdict } from './slot-verdict.js';
+export type { RunHereOptions, Vcpu } from './vcpu.js';
+export type { VcpuEnd, VcpuEvent } from './vcpu-event.js';
+export type { VirtualMachine } from './virtual-machine.js';

@@ -1,5 +1,6 @@
 import { type AddressLike, hex } from '../address.js';
 import { FlatviewError } from '../errors.js';
+import { errnoName, type SystemCallFailure } from '../native/system-call.js';
 
 /** The ioctls of a VM's file descriptor that {@link KvmVm} makes. */
 export type KvmVmIoctl =
@@ -25,8 +26,17 @@ export function kvmIoctlError(
   errno: string,
 ): FlatviewError {
   const shown = Object.entries(args).map(([name, value]) => `${name} ${hex(value)}`);
-  const syscall = `${ioctl}(${shown.join(', ')})`;
-  const cause = causes[ioctl]?.[errno] ?? anyIoctl[errno];
+  return kvmError(ioctl, shown.join(', '), errno);
+}
+
+/** The error of what the kernel refused to the addon. */
+export function kvmRefusal(failure: SystemCallFailure): FlatviewError {
+  return kvmError(failure.call, failure.arguments, errnoName(failure));
+}
+
+function kvmError(call: string, args: string, errno: string): FlatviewError {
+  const syscall = `${call}(${args})`;
+  const cause = causes[call]?.[errno] ?? anyIoctl[errno];
   const why = cause === undefined ? '' : `: ${cause}`;
   return new FlatviewError('ERR_SYSTEM_CALL', `${syscall} failed with ${errno}${why}`, {
     errno,
@@ -45,7 +55,43 @@ const slotCauses: Causes = {
 };
 
 /** What most likely led to an errno (virt/kvm/kvm_main.c, eventfd.c, coalesced_mmio.c). */
-const causes: Readonly<Partial<Record<KvmVmIoctl, Causes>>> = {
+const causes: Readonly<Record<string, Causes>> = {
+  open: {
+    ENOENT:
+      'there is no such device; load the kernel module kvm_intel or kvm_amd, enable virtualisation in the firmware or, in a container or VM, pass /dev/kvm or nested virtualisation on',
+    EACCES:
+      'this user may not use the device; add it to the group of /dev/kvm, which most distributions call kvm',
+    ENODEV: 'the module kvm is loaded, but none for this processor',
+    ENXIO: 'the module kvm is loaded, but none for this processor',
+    EMFILE: 'the process has too many open files; raise ulimit -n',
+  },
+  KVM_GET_API_VERSION: {
+    ENOTTY: 'the file is something else than /dev/kvm',
+    EPROTO: 'the kernel has another version than 12, which all have since Linux 2.6.22',
+  },
+  KVM_CREATE_VM: {
+    EBUSY: 'another hypervisor uses the processor',
+    EINVAL: 'the processor has no such type of VM',
+    EMFILE: 'the process has too many open files; raise ulimit -n',
+    ENOMEM: 'the kernel has no memory for it',
+  },
+  KVM_CREATE_VCPU: {
+    EEXIST: 'the VM has a vCPU of this id',
+    EINVAL: 'the id is beyond what the kernel allows (KVM_CAP_MAX_VCPU_ID), or there are too many',
+    EMFILE: 'the process has too many open files; raise ulimit -n',
+  },
+  KVM_CREATE_GUEST_MEMFD: {
+    EINVAL: 'the size is not whole pages, a flag is unknown, or the type of VM has none',
+  },
+  KVM_SET_SREGS: {
+    EINVAL: 'the registers contradict each other, or the processor lacks a feature',
+  },
+  KVM_RUN: {
+    EFAULT:
+      "the memory behind a slot can't be reached: it was unmapped under the VM, is shorter than the slot, or its device is asleep",
+    EINVAL: 'the registers make no sense to the kernel',
+    ENOEXEC: 'the vCPU has not been initialised',
+  },
   KVM_SET_USER_MEMORY_REGION: slotCauses,
   KVM_SET_USER_MEMORY_REGION2: slotCauses,
   KVM_IOEVENTFD: {

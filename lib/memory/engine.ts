@@ -1,7 +1,7 @@
 import { hex } from '../address.js';
 import { FlatviewError } from '../errors.js';
 import { addon, exchange } from '../native/addon.js';
-import { commitRefusal } from '../native/engine-addon.js';
+import { commitRefusal, type EngineHandle } from '../native/engine-addon.js';
 import type { AddressSpace } from './address-space.js';
 import { Batch } from './batch.js';
 import { FlatView } from './flat-view.js';
@@ -39,7 +39,7 @@ const refusals = {
  */
 export class Engine {
   readonly regions: RegionTable = new RegionTable();
-  readonly #handle: number;
+  readonly handle: EngineHandle;
   readonly #batch: Batch;
   readonly #details: RowDetails;
   readonly #pendingRegions: MemoryRegion[] = [];
@@ -63,15 +63,15 @@ export class Engine {
    */
   constructor(owner: object, details: RowDetails, selfCheck: boolean) {
     this.#details = details;
-    this.#handle = addon.engineCreate(selfCheck);
-    this.#batch = new Batch(this.#handle);
-    abandoned.register(owner, this.#handle, this);
+    this.handle = addon.engineCreate(selfCheck);
+    this.#batch = new Batch(this.handle);
+    abandoned.register(owner, this.handle, this);
   }
 
   /** Frees the engine. Views that were read stay valid. */
   close(): void {
     abandoned.unregister(this);
-    addon.engineDestroy(this.#handle);
+    addon.engineDestroy(this.handle);
   }
 
   /** Has the row of `region` sent with the next batch. */
@@ -105,11 +105,11 @@ export class Engine {
    */
   commit(publish: boolean): ViewChange[] {
     this.#fillBatch();
-    const words = addon.engineCommit(this.#handle, this.#batch.count, publish);
+    const words = addon.engineCommit(this.handle, this.#batch.count, publish);
     if (words < 0) throw this.#refusal(words);
     if (publish) this.#published();
     if (words === 0) return [];
-    return readViewChanges(this.#handle, words, this.regions.regions, this.#spacesById);
+    return readViewChanges(this.handle, words, this.regions.regions, this.#spacesById);
   }
 
   /**
@@ -118,35 +118,35 @@ export class Engine {
    * @returns The address spaces that are gone now.
    */
   publish(): readonly AddressSpace[] {
-    addon.enginePublish(this.#handle);
+    addon.enginePublish(this.handle);
     return this.#published();
   }
 
   /** Takes the commit back. What it sent is still queued. */
   rollback(): void {
-    addon.engineRollback(this.#handle);
+    addon.engineRollback(this.handle);
   }
 
   /** The view of `space` that is in effect. */
   viewOf(space: AddressSpace): FlatView {
     const recent = this.#recentViews.get(space);
     if (recent?.generation === this.#generation) return recent.view;
-    const view = this.#viewBySerial(addon.engineViewSerial(this.#handle, space.id), space);
+    const view = this.#viewBySerial(addon.engineViewSerial(this.handle, space.id), space);
     this.#recentViews.set(space, { generation: this.#generation, view });
     return view;
   }
 
   /** Has other threads find the views of `space`. Returns the token by which they do. */
   share(space: AddressSpace): bigint {
-    if (!this.#isShared) this.regions.useNames(new RegionNames(this.#handle));
+    if (!this.#isShared) this.regions.useNames(new RegionNames(this.handle));
     this.#isShared = true;
-    return addon.engineShare(this.#handle, space.id);
+    return addon.engineShare(this.handle, space.id);
   }
 
   #viewBySerial(serial: number, space: AddressSpace): FlatView {
     const known = this.#views.get(serial)?.deref();
     if (known !== undefined) return known;
-    const view = new FlatView(addon.viewAcquire(this.#handle, space.id), this.regions.regions);
+    const view = new FlatView(addon.viewAcquire(this.handle, space.id), this.regions.regions);
     this.#views.set(serial, new WeakRef(view));
     forgotten.register(view, { views: this.#views, serial });
     return view;

@@ -233,6 +233,11 @@ export class HostMemory {
     if (failure !== undefined) throw systemCallError(`discarding ${this.#name}`, failure);
   }
 
+  /** @internal The addon's handle; `undefined` for bytes of the caller's, which can move, and once closed. */
+  get handle(): HostMemoryHandle | undefined {
+    return typeof this.#source === 'number' ? this.#source : undefined;
+  }
+
   /** Detaches all windows and unmaps what was mapped here. Lent memory stays as it is. May be called again. */
   close(): void {
     const source = this.#source;

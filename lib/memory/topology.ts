@@ -1,5 +1,6 @@
 import { type AddressLike, toAddress, toSize } from '../address.js';
 import { FlatviewError } from '../errors.js';
+import type { EngineHandle } from '../native/engine-addon.js';
 import type { MemoryRegionOps } from './access/memory-region-ops.js';
 import { AddressSpace } from './address-space.js';
 import { type AliasOptions, AliasRegion } from './alias-region.js';
@@ -326,6 +327,17 @@ export class MemoryTopology {
   /** @internal A number that is higher than all before. */
   nextSequence(): number {
     return this.#nextSequence++;
+  }
+
+  /** Whether {@link close} was called. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** @internal The addon's engine, for readers on other threads. */
+  get engineHandle(): EngineHandle {
+    this.#assertOpen();
+    return this.#engine.handle;
   }
 
   /** @internal */

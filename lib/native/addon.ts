@@ -1,10 +1,11 @@
 import type { EngineAddon } from './engine-addon.js';
 import type { HostMemoryAddon } from './host-memory-addon.js';
+import type { KvmAddon } from './kvm-addon.js';
 import { loadAddon } from './load.js';
 import type { ReaderAddon } from './reader-addon.js';
 
 /** Every function of the native addon. */
-export interface Addon extends EngineAddon, HostMemoryAddon, ReaderAddon {}
+export interface Addon extends EngineAddon, HostMemoryAddon, KvmAddon, ReaderAddon {}
 
 /** The native addon of this environment (the main thread or a worker has its own). */
 export const addon: Addon = loadAddon() as Addon;

@@ -11,6 +11,7 @@
 
 #include "binding/engine_binding.h"
 #include "binding/host_memory_binding.h"
+#include "binding/kvm_binding.h"
 #include "binding/reader_binding.h"
 
 namespace flatview::binding {
@@ -19,6 +20,7 @@ namespace {
 struct Instance {
   EngineBinding engine;
   HostMemoryBinding host_memory;
+  KvmBinding kvm{engine, host_memory};
   ReaderBinding readers{engine.exchange()};
 };
 
@@ -27,6 +29,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // A failure leaves an exception pending, which is what JavaScript then sees.
   instance->engine.Register(env, exports);
   instance->host_memory.Register(env, exports);
+  instance->kvm.Register(env, exports);
   instance->readers.Register(env, exports);
   // Node-API owns it from here, and deletes it when the environment goes.
   env.SetInstanceData(instance.release());

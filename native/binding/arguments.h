@@ -26,7 +26,7 @@ namespace flatview::binding {
 class Arguments {
  public:
   // No function takes more; what a caller passes beyond is ignored, as everywhere in JavaScript.
-  static constexpr size_t kMax = 6;
+  static constexpr size_t kMax = 8;
 
   Arguments(napi_env env, napi_callback_info info) : env_(env) {
     size_t count = kMax;
@@ -74,6 +74,13 @@ class Arguments {
     const napi_status status = napi_get_value_bool(env_, values_[index], &result);
     if (status != napi_ok) FailType(index, "must be a boolean");
     return result;
+  }
+
+  napi_value Function(size_t index) {
+    napi_valuetype type = napi_undefined;
+    if (!failed_) napi_typeof(env_, values_[index], &type);
+    if (type != napi_function) FailType(index, "must be a function");
+    return values_[index];
   }
 
   // A string, as UTF-8.

@@ -72,6 +72,15 @@ bool EngineBinding::Register(napi_env env, napi_value exports) {
   return Define(env, exports, kFunctions, this);
 }
 
+std::shared_ptr<engine::ViewChannel> EngineBinding::Channel(Arguments& arguments, size_t index) {
+  const EngineEntry* const entry = arguments.Handle(index, engines_);
+  const uint32_t space = arguments.Uint32(index + 1);
+  if (arguments.failed()) return nullptr;
+  auto channel = entry->engine->Channel(space);
+  if (channel == nullptr) arguments.FailRange(index + 1, "is no address space of this engine");
+  return channel;
+}
+
 napi_value EngineBinding::UseExchange(Arguments& arguments) {
   const std::span<std::byte> bytes = arguments.ArrayBuffer(0);
   if (!arguments.failed() && bytes.size() < kMinExchangeBytes) {

@@ -26,6 +26,10 @@ class EngineBinding {
   // Where results go that are larger than a number; empty until JavaScript has given it.
   const std::span<std::byte>& exchange() const { return exchange_; }
 
+  // The channel of arguments `index` (engine) and the next (address space), for other bindings;
+  // null after throwing.
+  std::shared_ptr<engine::ViewChannel> Channel(Arguments& arguments, size_t index);
+
   napi_value UseExchange(Arguments& arguments);
   napi_value Create(Arguments& arguments);
   napi_value Destroy(Arguments& arguments);

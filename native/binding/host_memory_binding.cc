@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "binding/functions.h"
+#include "binding/values.h"
 #include "kernel/exact_access.h"
 
 namespace flatview::binding {
@@ -13,34 +14,6 @@ namespace {
 
 using kernel::HostMemory;
 using kernel::SystemError;
-
-napi_value Number(napi_env env, double number) {
-  napi_value result = nullptr;
-  napi_create_double(env, number, &result);
-  return result;
-}
-
-napi_value BigInt(napi_env env, uint64_t number) {
-  napi_value result = nullptr;
-  napi_create_bigint_uint64(env, number, &result);
-  return result;
-}
-
-napi_value String(napi_env env, const std::string& text) {
-  napi_value result = nullptr;
-  napi_create_string_utf8(env, text.data(), text.size(), &result);
-  return result;
-}
-
-// The kernel's refusal as a SystemCallFailure of lib/native/system-call.ts.
-napi_value Failure(napi_env env, const SystemError& error) {
-  napi_value result = nullptr;
-  napi_create_object(env, &result);
-  napi_set_named_property(env, result, "call", String(env, error.call));
-  napi_set_named_property(env, result, "arguments", String(env, error.arguments));
-  napi_set_named_property(env, result, "errno", Number(env, error.number));
-  return result;
-}
 
 bool IsNumber(Arguments& arguments, size_t index) {
   napi_valuetype type = napi_undefined;
@@ -210,6 +183,11 @@ napi_value HostMemoryBinding::Close(Arguments& arguments) {
 napi_value HostMemoryBinding::Release(Arguments& arguments) {
   if (Memory(arguments, 0) != nullptr) memories_.Remove(arguments.Uint32(0));
   return nullptr;
+}
+
+std::shared_ptr<WindowedMemory> HostMemoryBinding::Find(Arguments& arguments, size_t index) {
+  const auto* const found = arguments.Handle(index, memories_);
+  return found == nullptr ? nullptr : *found;
 }
 
 WindowedMemory* HostMemoryBinding::Memory(Arguments& arguments, size_t index) {

@@ -22,6 +22,9 @@ class HostMemoryBinding {
   // Adds the functions to `exports`. Returns false with an exception pending if that fails.
   bool Register(napi_env env, napi_value exports);
 
+  // What a handle stands for, for other bindings; null after throwing.
+  std::shared_ptr<WindowedMemory> Find(Arguments& arguments, size_t index);
+
   napi_value Allocate(Arguments& arguments);
   napi_value At(Arguments& arguments);
   napi_value Address(Arguments& arguments);

@@ -31,7 +31,7 @@ void WindowedMemory::Close(napi_env env) {
     // Null when it has been collected, and only its finalizer has yet to run.
     if (found == napi_ok && buffer != nullptr) napi_detach_arraybuffer(env, buffer);
   }
-  if (windows_.empty()) {
+  if (windows_.empty() && loans_ == 0) {
     memory_.Close();
   } else {
     memory_.Vacate();

@@ -39,10 +39,12 @@ class WindowedMemory : public std::enable_shared_from_this<WindowedMemory> {
   napi_status MakeWindow(napi_env env, std::span<std::byte> part, napi_value* buffer);
 
   // Detaches all windows, so that every view of them has length 0, and gives the memory back. Its
-  // addresses stay taken until the finalizers of all windows have run.
+  // addresses stay taken until the finalizers of all windows have run, and all loans are back.
   void Close(napi_env env);
 
  private:
+  friend class MemoryLoan;
+
   // A live ArrayBuffer. Owned by that buffer: its finalizer deletes this.
   struct Window {
     explicit Window(std::shared_ptr<WindowedMemory> shown) : memory(std::move(shown)) {}
@@ -56,6 +58,34 @@ class WindowedMemory : public std::enable_shared_from_this<WindowedMemory> {
 
   kernel::HostMemory memory_;
   std::unordered_set<Window*> windows_;
+  uint32_t loans_ = 0;
+};
+
+// Lets other threads use the bytes of host memory: as with a window, whoever still uses them after
+// Close() finds zeros, and no other memory ever.
+//
+// Thread safety: made and given back on the environment's thread; bytes() is any thread's.
+class MemoryLoan {
+ public:
+  explicit MemoryLoan(std::shared_ptr<WindowedMemory> lender)
+      : lender_(std::move(lender)), bytes_(lender_->memory().bytes()) {
+    ++lender_->loans_;
+  }
+  MemoryLoan(MemoryLoan&&) = default;
+  MemoryLoan& operator=(MemoryLoan&& other) noexcept {
+    std::swap(lender_, other.lender_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~MemoryLoan() {
+    if (lender_ != nullptr) --lender_->loans_;
+  }
+
+  std::span<std::byte> bytes() const { return bytes_; }
+
+ private:
+  std::shared_ptr<WindowedMemory> lender_;
+  std::span<std::byte> bytes_;
 };
 
 }  // namespace flatview::binding

@@ -8,9 +8,10 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
-#include <sstream>
 #include <tuple>
 #include <utility>
+
+#include "kernel/hex_list.h"
 
 namespace flatview::kernel {
 namespace {
@@ -27,13 +28,6 @@ int HugeFlag(int flag, int shift, uint64_t huge_page_size) {
   return flag | std::countr_zero(huge_page_size) << shift;
 }
 
-std::string HexPair(const char* first_name, uint64_t first, const char* second_name,
-                    uint64_t second) {
-  std::ostringstream out;
-  out << std::hex << first_name << " 0x" << first << ", " << second_name << " 0x" << second;
-  return out.str();
-}
-
 // A memfd of `length` bytes that keeps that length for ever.
 std::variant<FileDescriptor, SystemError> CreateFile(const HostMemory::Options& options,
                                                      uint64_t length) {
@@ -42,14 +36,14 @@ std::variant<FileDescriptor, SystemError> CreateFile(const HostMemory::Options& 
       static_cast<unsigned>(HugeFlag(MFD_HUGETLB, MFD_HUGE_SHIFT, options.huge_page_size));
   FileDescriptor file(memfd_create(options.name.c_str(), flags));
   if (file.get() == FileDescriptor::kNone) {
-    return SystemError::Last("memfd_create", HexPair("length", length, "flags", flags));
+    return SystemError::Last("memfd_create", ToString({{"length", length}, {"flags", flags}}));
   }
   if (ftruncate(file.get(), static_cast<off_t>(length)) != 0) {
-    return SystemError::Last("ftruncate", HexPair("length", length, "flags", flags));
+    return SystemError::Last("ftruncate", ToString({{"length", length}, {"flags", flags}}));
   }
   constexpr int kSeals = F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
   if (fcntl(file.get(), F_ADD_SEALS, kSeals) != 0) {
-    return SystemError::Last("fcntl", HexPair("F_ADD_SEALS", kSeals, "length", length));
+    return SystemError::Last("fcntl", ToString({{"F_ADD_SEALS", kSeals}, {"length", length}}));
   }
   return file;
 }
@@ -110,7 +104,7 @@ std::variant<HostMemory, SystemError> HostMemory::At(uint64_t address, uint64_t 
   const uint64_t in_page = address % page_size;
   // Does nothing but look whether all of it is mapped (Linux: mm/msync.c).
   if (msync(reinterpret_cast<void*>(address - in_page), size + in_page, MS_ASYNC) != 0) {
-    return SystemError::Last("msync", HexPair("address", address, "length", size));
+    return SystemError::Last("msync", ToString({{"address", address}, {"length", size}}));
   }
   const std::span<std::byte> bytes(reinterpret_cast<std::byte*>(address), size);
   return HostMemory(Mapping(), FileDescriptor(), bytes, page_size);
@@ -122,12 +116,14 @@ std::optional<SystemError> HostMemory::Discard(uint64_t offset, uint64_t length)
   if (length == 0) return std::nullopt;  // fallocate calls that an error
   if (fd() == FileDescriptor::kNone) {
     if (madvise(mapping_.data() + offset, length, MADV_DONTNEED) == 0) return std::nullopt;
-    return SystemError::Last("madvise", HexPair("MADV_DONTNEED offset", offset, "length", length));
+    return SystemError::Last("madvise",
+                             ToString({{"MADV_DONTNEED offset", offset}, {"length", length}}));
   }
   constexpr int kPunch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
   const auto start = static_cast<off_t>(offset);
   if (fallocate(fd(), kPunch, start, static_cast<off_t>(length)) == 0) return std::nullopt;
-  return SystemError::Last("fallocate", HexPair("PUNCH_HOLE offset", offset, "length", length));
+  return SystemError::Last("fallocate",
+                           ToString({{"PUNCH_HOLE offset", offset}, {"length", length}}));
 }
 
 void HostMemory::Close() {
