@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <new>
 
 namespace flatview::engine {
@@ -26,9 +27,9 @@ struct Draft {
 Draft Allocate(size_t height, size_t count) {
   const size_t item = height == 0 ? sizeof(FlatNode::Rest) : sizeof(const FlatNode*);
   void* const memory = ::operator new(sizeof(FlatNode) + count * (sizeof(uint64_t) + item));
-  auto* const node = new (memory) FlatNode{.references = 1,
-                                           .count = static_cast<uint16_t>(count),
-                                           .height = static_cast<uint16_t>(height)};
+  FlatNode* const node =
+      std::construct_at(static_cast<FlatNode*>(memory), 1u, static_cast<uint16_t>(count),
+                        static_cast<uint16_t>(height));
   auto* const keys = reinterpret_cast<uint64_t*>(node + 1);
   return {node, keys, reinterpret_cast<std::byte*>(keys + count)};
 }
@@ -92,6 +93,7 @@ void FlatNodeRef::Release(const FlatNode* node) {
   if (node->height != 0) {
     for (size_t i = 0; i < node->count; ++i) Release(node->children()[i]);
   }
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): nobody sees it any more.
   ::operator delete(const_cast<FlatNode*>(node));
 }
 
