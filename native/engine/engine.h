@@ -76,8 +76,8 @@ class Engine {
   FlatViewPtr View(AddressSpaceId space) const;
 
   // Where readers on other threads (view_reader.h) find what an address space shows, from now on
-  // until it is removed, or its root taken away. Null if there is no such address space. REQUIRES:
-  // !pending().
+  // until it is removed, or its root taken away. Null if there is no such address space.
+  // REQUIRES: !pending().
   std::shared_ptr<ViewChannel> Channel(AddressSpaceId space);
 
   // What readers are to call the regions that views show which are published from now on.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <memory>
 #include <new>
 #include <utility>
 
@@ -28,10 +29,9 @@ struct Draft {
 Draft Allocate(size_t height, size_t count) {
   const size_t item = height == 0 ? sizeof(FlatNode::Rest) : sizeof(const FlatNode*);
   void* const memory = ::operator new(sizeof(FlatNode) + count * (sizeof(uint64_t) + item));
-  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): FlatNodeRef owns it, by its references.
-  auto* const node = new (memory) FlatNode{.references = 1,
-                                           .count = static_cast<uint16_t>(count),
-                                           .height = static_cast<uint16_t>(height)};
+  FlatNode* const node =
+      std::construct_at(static_cast<FlatNode*>(memory), 1u, static_cast<uint16_t>(count),
+                        static_cast<uint16_t>(height));
   auto* const keys = reinterpret_cast<uint64_t*>(node + 1);
   return {node, keys, reinterpret_cast<std::byte*>(keys + count)};
 }
