@@ -23,6 +23,7 @@ export { type DirtyBitmap, type DirtySnapshot, dirtyPageSize } from './memory/di
 export type {
   ExplainedRegion,
   Explanation,
+  ListenerVerdict,
   PathStep,
   ShadowCode,
   ShadowedRegion,

@@ -67,11 +67,14 @@ export class KvmCoalescedMmio implements MemoryListener {
     const hit = this.#zones.filter((it) => holds(it, zone));
     const own = hit.find((it) => it.address === zone.address && it.size === zone.size);
     this.#zones = this.#zones.filter((it) => !hit.includes(it));
-    const others = hit.filter((it) => it !== own);
-    const failures = attempts(others, (it) => this.#one(it, 'register'));
+    const register = (it: CoalescedZone): void => this.#one(it, 'register');
+    const failures = attempts(
+      hit.filter((it) => it !== own),
+      register,
+    );
     if (failures.length === 0) return;
-    failures.push(...attempts([zone], (it) => this.#one(it, 'register')));
-    throw withUndoFailures(failures[0], failures.slice(1));
+    const missing = hit.filter((it) => !this.#zones.includes(it));
+    throw withUndoFailures(failures[0], attempts(missing, register));
   }
 
   #parts(address: bigint, size: bigint): CoalescedZone[] {

@@ -25,7 +25,7 @@ export {
   type Segment,
   type SpecialRegisters,
 } from './registers.js';
-export type { MemorySlot } from './slot-step.js';
+export type { GuestMemfd, MemorySlot } from './slot-step.js';
 export type { SlotVerdict } from './slot-verdict.js';
 export type { RunHereOptions, Vcpu } from './vcpu.js';
 export type { VcpuEnd, VcpuEvent } from './vcpu-event.js';

@@ -10,14 +10,16 @@ export type KvmBus = 'memory' | 'ports';
  * Has KVM signal eventfds where the guest writes (KVM_IOEVENTFD), instead of exiting: one listener for the address space
  * of memory, another for that of ports.
  *
- * Two that match the same write can't be at once: the kernel refuses the second one (EEXIST), and the commit fails. An
- * eventfd must stay open until it is removed here.
+ * Two that match the same write can't be at once: the kernel refuses the second one (EEXIST), and the commit fails. But
+ * the same one may show twice, where something covers its middle. An eventfd must stay open until it is removed here.
  */
 export class KvmIoEventFds implements MemoryListener {
   readonly name: string;
   readonly priority = 10;
   readonly #vm: KvmVm;
   readonly #pio: boolean;
+  /** How often each one shows. */
+  readonly #shown = new Map<string, number>();
 
   constructor(vm: KvmVm, bus: KvmBus = 'memory') {
     this.name = `KvmIoEventFds of ${bus}`;
@@ -27,12 +29,19 @@ export class KvmIoEventFds implements MemoryListener {
 
   /** @throws `ERR_SYSTEM_CALL` */
   eventfdAdd(_section: MemoryRegionSection, ioeventfd: IoEventFd): void {
-    this.#set(ioeventfd, false);
+    const key = keyOf(ioeventfd);
+    const times = this.#shown.get(key) ?? 0;
+    if (times === 0) this.#set(ioeventfd, false);
+    this.#shown.set(key, times + 1);
   }
 
   /** @throws `ERR_SYSTEM_CALL` */
   eventfdDel(_section: MemoryRegionSection, ioeventfd: IoEventFd): void {
-    this.#set(ioeventfd, true);
+    const key = keyOf(ioeventfd);
+    const times = this.#shown.get(key) ?? 0;
+    if (times === 1) this.#set(ioeventfd, true);
+    if (times > 1) this.#shown.set(key, times - 1);
+    else this.#shown.delete(key);
   }
 
   #set({ address, size, fd, data }: IoEventFd, deassign: boolean): void {
@@ -45,4 +54,8 @@ export class KvmIoEventFds implements MemoryListener {
       deassign,
     });
   }
+}
+
+function keyOf({ address, size, fd, data }: IoEventFd): string {
+  return `${address} ${size} ${fd} ${data}`;
 }

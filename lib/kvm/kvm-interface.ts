@@ -57,7 +57,7 @@ export interface UserMemoryRegion {
   readonly size: bigint;
   /** Where it lies in this process: whole pages. */
   readonly hostAddress: bigint;
-  /** Where private pages come from: asks for KVM_SET_USER_MEMORY_REGION2, and for the flag too. */
+  /** Where private pages come from: asks for KVM_SET_USER_MEMORY_REGION2, with KVM_MEM_GUEST_MEMFD added to the flags. */
   readonly guestMemfd?: { readonly fd: number; readonly offset: bigint };
 }
 

@@ -1,21 +1,24 @@
+import { type AddressLike, toSize } from '../address.js';
 import { FlatviewError, withUndoFailures } from '../errors.js';
-import { mapPages } from '../mapping/map-pages.js';
+import { clip, mapPages } from '../mapping/map-pages.js';
 import { MappedSpace } from '../mapping/mapped-space.js';
 import { isEmptyPlan, type MappingPlan, planCost } from '../mapping/mapping-plan.js';
 import type { MappingRules } from '../mapping/mapping-rules.js';
 import type { AddressRange } from '../mapping/page-mapping.js';
-import { common } from '../mapping/sorted-ranges.js';
+import { common, inOrder, uncovered } from '../mapping/sorted-ranges.js';
 import type { AddressSpace } from '../memory/address-space.js';
 import type { FlatRange } from '../memory/flat-view.js';
 import type { MemoryListener } from '../memory/memory-listener.js';
+import type { MemoryRegion } from '../memory/memory-region.js';
+import { RamRegion } from '../memory/ram-region.js';
 import type { MemoryRegionSection } from '../memory/section.js';
 import { findGuestAddressLimit } from './guest-address-limit.js';
 import { type KvmVm, kvmCapability } from './kvm-interface.js';
 import { type NumberedPlan, numbered, outOfSlots } from './numbered-plan.js';
-import { SlotDirtyLog } from './slot-dirty-log.js';
+import { markWritten, SlotDirtyLog } from './slot-dirty-log.js';
 import { SlotNumbers } from './slot-numbers.js';
-import { carryOut, type MemorySlot, slotId } from './slot-step.js';
-import { mappedVerdict, refusedVerdict, type SlotVerdict } from './slot-verdict.js';
+import { carryOut, type GuestMemfd, type MemorySlot, slotId } from './slot-step.js';
+import { mappedVerdict, notRestored, refusedVerdict, type SlotVerdict } from './slot-verdict.js';
 
 /** What {@link KvmMemorySlots} can be told. */
 export interface KvmMemorySlotsOptions {
@@ -35,12 +38,24 @@ export interface KvmMemorySlotsOptions {
    */
   readonly manualDirtyLog?: boolean;
   /**
+   * Where the private pages of a region come from: the guest_memfd, and where the region's first byte lies in it. The
+   * answer must stay the same as long as the region is there. The kernel neither moves such slots nor says which of
+   * their pages are written; where the region is read-only they have no private pages.
+   */
+  readonly guestMemfd?: (region: RamRegion) => GuestMemfd | undefined;
+  /**
    * Whether memory that shows at another address takes its slot along; else it gets a new one. Kernels refuse moves
    * (EINVAL) while a device of the host watches guest pages, as KVMGT does. Default: true.
    */
   readonly move?: boolean;
-  /** Bytes of guest-physical addresses, a power of two. Default: found out by trying. */
-  readonly guestAddressLimit?: bigint;
+  /**
+   * For a VM with dirty rings (KVM_CAP_DIRTY_LOG_RING), which has no logs of slots: empties the rings of all vCPUs, gives
+   * each entry to {@link KvmMemorySlots.markWritten} of every object of the VM, and then resets the rings. Called when
+   * somebody asks for what was written, and before a watched slot goes.
+   */
+  readonly emptyDirtyRings?: () => void;
+  /** Bytes of guest-physical addresses. Default: found out by trying. */
+  readonly guestAddressLimit?: AddressLike;
 }
 
 /** KVM's pages are 4 KiB or more, so this is the largest power of two that a slot can hold: 2^30 pages. */
@@ -56,7 +71,7 @@ const fewestSlots = 32;
  * the kernel refuses, what was done is undone, and the commit fails. What can't be a slot stays with its reason; an
  * access there exits to the embedder.
  *
- * One object serves one address space.
+ * One object serves one address space, and has the slots of one address space of KVM to itself: nobody else may set any.
  */
 export class KvmMemorySlots implements MemoryListener {
   readonly name = 'KvmMemorySlots';
@@ -69,17 +84,18 @@ export class KvmMemorySlots implements MemoryListener {
   readonly #addressSpaceId: number;
   readonly #mapped: MappedSpace<MemorySlot>;
   readonly #dirtyLog: SlotDirtyLog;
+  readonly #byNumber = new Map<number, MemorySlot>();
   #numbers: SlotNumbers;
   #space: AddressSpace | undefined;
   /** Where undoing failed: what is installed there is not what is wanted. */
   #damaged: AddressRange[] = [];
 
   /**
-   * @throws `ERR_SYSTEM_CALL`; `ERR_INVALID_ARGUMENT`: the VM has no such address space, or the limit is not a power of
-   *   two.
+   * @throws `ERR_SYSTEM_CALL`; `ERR_INVALID_ARGUMENT`: the VM has no such address space; `ERR_ADDRESS_RANGE`: the limit
+   *   is out of range.
    */
   constructor(vm: KvmVm, options: KvmMemorySlotsOptions = {}) {
-    const { addressSpaceId = 0, manualDirtyLog = false } = options;
+    const { addressSpaceId = 0, manualDirtyLog = false, move = true } = options;
     const spaces = vm.checkExtension(kvmCapability.multiAddressSpace) || 1;
     if (!Number.isInteger(addressSpaceId) || addressSpaceId < 0 || addressSpaceId >= spaces) {
       throw new FlatviewError(
@@ -93,9 +109,12 @@ export class KvmMemorySlots implements MemoryListener {
     this.slotLimit = vm.checkExtension(kvmCapability.nrMemslots) || fewestSlots;
     this.#numbers = new SlotNumbers(this.slotLimit);
     const lastSlot = slotId(this.slotLimit - 1, addressSpaceId);
-    const limit = options.guestAddressLimit ?? findGuestAddressLimit(vm, lastSlot);
-    this.#mapped = new MappedSpace<MemorySlot>(rulesOf(vm, limit), {
-      canMove: options.move ?? true,
+    const limit = toSize(
+      options.guestAddressLimit ?? findGuestAddressLimit(vm, lastSlot),
+      'guestAddressLimit',
+    );
+    this.#mapped = new MappedSpace<MemorySlot>(rulesOf(vm, limit, options), {
+      canMove: ({ guestMemfd }) => move && guestMemfd === undefined,
     });
     this.#dirtyLog = new SlotDirtyLog(vm, addressSpaceId, manualDirtyLog);
   }
@@ -132,15 +151,31 @@ export class KvmMemorySlots implements MemoryListener {
       const prepared = this.#prepare();
       if (isEmptyPlan(prepared.plan)) this.#mapped.installed([], []);
       else this.#carryOut(prepared);
+      this.#damaged = [];
     } finally {
       this.#mapped.forget();
+      if (this.#mapped.ranges.length === 0) this.#space = undefined;
     }
-    this.#damaged = [];
-    if (this.#mapped.ranges.length === 0) this.#space = undefined;
   }
 
   logSync(section: MemoryRegionSection): void {
-    for (const slot of this.#mapped.mappingsTouching(section)) this.#fetchDirtyLog(slot);
+    this.#fetchDirtyLogs(this.#mapped.mappingsTouching(section));
+  }
+
+  /**
+   * The guest wrote a page, as an entry of a dirty ring says (struct kvm_dirty_gfn). It is marked in the region that it
+   * belongs to. Entries of another address space of KVM, or of a slot that is gone, are passed over.
+   *
+   * @param slot Number of the slot, with the address space in bits 16 to 31.
+   * @param page Offset within the slot, in pages.
+   */
+  markWritten(slot: number, page: bigint): void {
+    const known =
+      slot >>> 16 === this.#addressSpaceId ? this.#byNumber.get(slot & 0xffff) : undefined;
+    if (known === undefined) return;
+    const address = known.address + page * this.#vm.pageSize;
+    const pages = { address, size: this.#vm.pageSize };
+    for (const range of this.#mapped.rangesTouching(pages)) markWritten(range, pages);
   }
 
   logClear({ address, size }: MemoryRegionSection): void {
@@ -174,26 +209,37 @@ export class KvmMemorySlots implements MemoryListener {
     return this.#space === undefined || this.#space === space;
   }
 
+  /** What became of each part of `range`, ascending. */
   #verdictsOf(range: FlatRange): SlotVerdict[] {
     if (!this.#mapped.rules.kinds.has(range.region.kind)) {
       return mapPages([range], this.#mapped.rules).refusals.map(refusedVerdict);
     }
-    const slots = this.#mapped
-      .mappingsTouching(range)
-      .map((slot) => mappedVerdict(slot, common(slot, range)));
+    const slots = this.#mapped.mappingsTouching(range);
     const refusals = this.#mapped.refusals(range).filter((it) => range.contains(it.range.address));
-    return [...slots, ...refusals.map(refusedVerdict)].sort((a, b) => (a.first < b.first ? -1 : 1));
+    const known = inOrder([...slots, ...refusals.map((it) => it.range)]);
+    const missing = uncovered([range], known).map(({ start, end }) => clip(range, start, end));
+    return [
+      ...slots.map((slot) => mappedVerdict(slot, common(slot, range))),
+      ...[...refusals, ...missing.map(notRestored)].map(refusedVerdict),
+    ].sort((a, b) => (a.first < b.first ? -1 : 1));
   }
 
   /** What is to be done: with as few slots as can be, where there are too few for leaving all others alone. */
   #prepare(): NumberedPlan {
     const plan = this.#mapped.plan(this.#damaged);
-    const prepared = numbered(plan, this.#numbers);
+    const prepared = this.#numbered(plan);
     if (prepared !== undefined) return prepared;
     const anew = this.#mapped.plan([], { exact: true });
-    const merged = numbered(anew, this.#numbers);
+    const merged = this.#numbered(anew);
     if (merged !== undefined) return merged;
     throw outOfSlots(this.slotLimit, [...this.slots], anew);
+  }
+
+  #numbered(plan: MappingPlan<MemorySlot>): NumberedPlan | undefined {
+    return numbered(plan, this.#numbers, ({ region, offset, readonly }) => {
+      const memfd = readonly ? undefined : memfdOf(region, this.#options);
+      return memfd && { fd: memfd.fd, offset: memfd.offset + offset };
+    });
   }
 
   #carryOut(prepared: NumberedPlan): void {
@@ -203,7 +249,7 @@ export class KvmMemorySlots implements MemoryListener {
     const mustPause = losesLog || planCost(plan).hasGap;
     if (mustPause) this.#options.pause?.();
     try {
-      for (const slot of plan.deletes) this.#fetchDirtyLog(slot);
+      this.#fetchDirtyLogs(plan.deletes);
       this.#take(prepared);
     } finally {
       if (mustPause) this.#options.resume?.();
@@ -213,25 +259,29 @@ export class KvmMemorySlots implements MemoryListener {
   #take({ steps, numbers }: NumberedPlan): void {
     const { inEffect, error, undoFailures } = carryOut(this.#vm, this.#addressSpaceId, steps);
     if (error !== undefined) this.#mapped.forget();
-    this.#mapped.installed(
-      inEffect.flatMap(({ from }) => from ?? []),
-      inEffect.flatMap(({ to }) => to ?? []),
-    );
+    const gone = inEffect.flatMap(({ from }) => from ?? []);
+    const fresh = inEffect.flatMap(({ to }) => to ?? []);
+    this.#mapped.installed(gone, fresh);
+    for (const { slot } of gone) this.#byNumber.delete(slot);
+    for (const slot of fresh) this.#byNumber.set(slot.slot, slot);
     if (error === undefined) {
       this.#numbers = numbers;
       return;
     }
     if (undoFailures.length === 0) throw error;
-    this.#numbers = SlotNumbers.except(
-      this.slots.map(({ slot }) => slot),
-      this.slotLimit,
-    );
-    this.#damaged.push(...inEffect.flatMap(({ from, to }) => [from ?? [], to ?? []].flat()));
+    this.#numbers = SlotNumbers.except([...this.#byNumber.keys()], this.slotLimit);
+    this.#damaged.push(...gone, ...fresh);
     throw withUndoFailures(error, undoFailures);
   }
 
-  #fetchDirtyLog(slot: MemorySlot): void {
-    if (slot.dirtyLog) this.#dirtyLog.fetch(slot, this.#mapped.rangesTouching(slot));
+  #fetchDirtyLogs(slots: readonly MemorySlot[]): void {
+    const watched = slots.filter(({ dirtyLog }) => dirtyLog);
+    const { emptyDirtyRings } = this.#options;
+    if (emptyDirtyRings !== undefined) {
+      if (watched.length > 0) emptyDirtyRings();
+      return;
+    }
+    for (const slot of watched) this.#dirtyLog.fetch(slot, this.#mapped.rangesTouching(slot));
   }
 
   #assertOnly(space: AddressSpace): void {
@@ -244,7 +294,11 @@ export class KvmMemorySlots implements MemoryListener {
   }
 }
 
-function rulesOf(vm: KvmVm, guestAddressLimit: bigint): MappingRules {
+function rulesOf(
+  vm: KvmVm,
+  guestAddressLimit: bigint,
+  options: KvmMemorySlotsOptions,
+): MappingRules {
   const { pageSize } = vm;
   return {
     pageSize,
@@ -252,5 +306,13 @@ function rulesOf(vm: KvmVm, guestAddressLimit: bigint): MappingRules {
     kinds: new Set(['ram', 'rom', 'ram-device', 'rom-device']),
     canMapReadonly: vm.checkExtension(kvmCapability.readonlyMem) > 0,
     windows: [{ address: 0n, size: guestAddressLimit }],
+    canWatch: ({ region }) => memfdOf(region, options) === undefined,
   };
+}
+
+function memfdOf(
+  region: MemoryRegion,
+  { guestMemfd }: KvmMemorySlotsOptions,
+): GuestMemfd | undefined {
+  return region instanceof RamRegion ? guestMemfd?.(region) : undefined;
 }

@@ -1,7 +1,8 @@
 import { FlatviewError } from '../errors.js';
 import type { MappingPlan } from '../mapping/mapping-plan.js';
+import type { PageMapping } from '../mapping/page-mapping.js';
 import type { SlotNumbers } from './slot-numbers.js';
-import type { MemorySlot, SlotStep } from './slot-step.js';
+import type { GuestMemfd, MemorySlot, SlotStep } from './slot-step.js';
 
 /** A plan with a number for each new slot. */
 export interface NumberedPlan {
@@ -11,10 +12,15 @@ export interface NumberedPlan {
   readonly numbers: SlotNumbers;
 }
 
-/** The steps of `plan`, with numbers for what is new; `undefined` when there are too few. */
+/**
+ * The steps of `plan`, with numbers for what is new; `undefined` when there are too few.
+ *
+ * @param guestMemfd Where the private pages of a new slot come from.
+ */
 export function numbered(
   plan: MappingPlan<MemorySlot>,
   before: SlotNumbers,
+  guestMemfd: (mapping: PageMapping) => GuestMemfd | undefined,
 ): NumberedPlan | undefined {
   const numbers = before.copy();
   numbers.release(plan.deletes.map(({ slot }) => slot));
@@ -22,7 +28,9 @@ export function numbered(
   for (const mapping of plan.adds) {
     const slot = numbers.take();
     if (slot === undefined) return undefined;
-    adds.push({ to: { ...mapping, slot } });
+    const memfd = guestMemfd(mapping);
+    const more = memfd === undefined ? {} : { guestMemfd: memfd };
+    adds.push({ to: { ...mapping, slot, ...more } });
   }
   const changes = (some: MappingPlan<MemorySlot>['moves']): SlotStep[] =>
     some.map(({ from, to }) => ({ from, to: { ...to, slot: from.slot } }));

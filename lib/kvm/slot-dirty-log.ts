@@ -1,4 +1,5 @@
-import { endOf } from '../mapping/page-mapping.js';
+import { type AddressRange, endOf } from '../mapping/page-mapping.js';
+import { common } from '../mapping/sorted-ranges.js';
 import type { FlatRange } from '../memory/flat-view.js';
 import { RamRegion } from '../memory/ram-region.js';
 import { type KvmVm, kvmCapability, manualDirtyLogProtect } from './kvm-interface.js';
@@ -45,8 +46,9 @@ export class SlotDirtyLog {
     const bitmap = this.#read(slot);
     const { pageSize } = this.#vm;
     for (const { first, end } of runs(bitmap)) {
-      const start = slot.address + BigInt(first) * pageSize;
-      for (const range of ranges) markWritten(range, start, slot.address + BigInt(end) * pageSize);
+      const address = slot.address + BigInt(first) * pageSize;
+      const pages = { address, size: BigInt(end - first) * pageSize };
+      for (const range of ranges) markWritten(range, pages);
     }
     if (this.#isManual) this.#unwatched.set(slot, bitmap.slice());
   }
@@ -78,13 +80,12 @@ export class SlotDirtyLog {
   }
 }
 
-/** Marks what `range` has from `start` up to, not including, `end` as written, for those who watch it. */
-function markWritten(range: FlatRange, start: bigint, end: bigint): void {
+/** Marks what `range` has of `pages` as written, for those who watch it. */
+export function markWritten(range: FlatRange, pages: AddressRange): void {
   const { region, dirtyLogMask } = range;
-  const from = start > range.address ? start : range.address;
-  const to = end < endOf(range) ? end : endOf(range);
-  if (from >= to || dirtyLogMask === 0 || !(region instanceof RamRegion)) return;
-  region.dirtyPages.set(range.offset + (from - range.address), to - from, dirtyLogMask);
+  const { address, size } = common(range, pages);
+  if (size <= 0n || dirtyLogMask === 0 || !(region instanceof RamRegion)) return;
+  region.dirtyPages.set(range.offset + (address - range.address), size, dirtyLogMask);
 }
 
 /** The pages whose bits are set, neighbours together. */
@@ -92,8 +93,9 @@ function* runs(bitmap: BigUint64Array): IterableIterator<Pages> {
   const halves = new Uint32Array(bitmap.buffer, bitmap.byteOffset, bitmap.length * 2);
   let first = -1;
   let end = -1;
-  for (const [index, half] of halves.entries()) {
-    for (let rest = half; rest !== 0; rest &= rest - 1) {
+  // By index: there are half a million of them in 64 GiB, and most are 0.
+  for (let index = 0; index < halves.length; index++) {
+    for (let rest = halves[index] ?? 0; rest !== 0; rest &= rest - 1) {
       const page = index * 32 + (31 - Math.clz32(rest & -rest));
       if (page !== end) {
         if (first >= 0) yield { first, end };

@@ -5,6 +5,15 @@ import { type KvmVm, type UserMemoryRegion, userMemoryFlag } from './kvm-interfa
 export interface MemorySlot extends PageMapping {
   /** Its number within the address space of KVM. */
   readonly slot: number;
+  /** Where its private pages come from. Such a slot is neither moved nor watched. */
+  readonly guestMemfd?: GuestMemfd;
+}
+
+/** Pages of a guest_memfd (KVM_CREATE_GUEST_MEMFD). */
+export interface GuestMemfd {
+  readonly fd: number;
+  /** Offset in the file, in bytes: whole pages. */
+  readonly offset: bigint;
 }
 
 /** One ioctl: a slot that there is becomes another one, of the same number; or there was none, or is none any more. */
@@ -66,6 +75,7 @@ function userMemoryRegion({ from, to }: SlotStep, addressSpaceId: number): UserM
     guestAddress: present.address,
     size: to === undefined ? 0n : to.size,
     hostAddress: present.hostAddress,
+    ...(to?.guestMemfd === undefined ? {} : { guestMemfd: to.guestMemfd }),
   };
 }
 

@@ -1,7 +1,8 @@
 import { hex } from '../address.js';
 import { type AddressRange, endOf } from '../mapping/page-mapping.js';
-import type { Refusal } from '../mapping/refusal.js';
+import { Refusal } from '../mapping/refusal.js';
 import type { ConsumerVerdict } from '../memory/consumer-verdict.js';
+import type { FlatRange } from '../memory/flat-view.js';
 import type { MemorySlot } from './slot-step.js';
 
 /** What became of an address: the slot that shows it, or why there is none. */
@@ -28,4 +29,11 @@ export function mappedVerdict(slot: MemorySlot, { address, size }: AddressRange)
 export function refusedVerdict(refusal: Refusal): SlotVerdict {
   const { code, text, range } = refusal;
   return { mapped: false, code, text, first: range.address, last: range.last, refusal };
+}
+
+/** Why `range` has no slot though it could have one. */
+export function notRestored(range: FlatRange): Refusal {
+  const detail = (): string =>
+    'the kernel refused a change, and then to undo it; the next commit tries again';
+  return new Refusal('errno', range, detail);
 }

@@ -18,7 +18,8 @@ export interface MappedPages {
  * A page is mapped if every byte of it belongs to ranges that can be mapped, and these continue each other in this
  * process, too: most often that is one range; two pieces of a device that share a page have it together. So whether a
  * page is mapped depends on the ranges that touch it and on nothing else. Mappings are as long as can be: they end where
- * a range ends (the page that two ranges share goes with the first), and at multiples of the largest mapping.
+ * a range ends (the page that two ranges share goes with the first), where watching ends, and at multiples of the
+ * largest mapping.
  */
 export function mapPages(ranges: Iterable<FlatRange>, rules: MappingRules): MappedPages {
   const mappings: PageMapping[] = [];
@@ -118,35 +119,65 @@ function mapRun(
     refuse(start, smaller(first, pieceEnd));
     const from = larger(first, roundUp(start, pageSize));
     const to = smaller(end, roundUp(pieceEnd, pageSize));
-    for (const part of cutAtMultiples(from, to, rules.largestMapping)) {
-      mappings.push(mappingOf(run, i, part));
+    const parts = from < to ? watchedAlike(run, i, from, to, rules) : [];
+    for (const { pages, dirtyLog } of parts) {
+      for (const part of cutAtMultiples(pages, rules.largestMapping)) {
+        mappings.push(mappingOf(piece, part, dirtyLog));
+      }
     }
     refuse(larger(end, start), pieceEnd);
   }
 }
 
-/** The mapping of the pages `pages`, which begin in the piece at `index` and may reach into the next ones. */
-function mappingOf(run: readonly Piece[], index: number, pages: AddressRange): PageMapping {
-  const { range, backing } = run[index] as Piece;
-  let dirtyLog = false;
-  for (let i = index; i < run.length; i++) {
+/**
+ * The pages from `start` up to, not including, `end`, which all begin in the piece at `index`: those of its own, and the last
+ * one apart where somebody watches it for the sake of the next pieces only.
+ */
+function watchedAlike(
+  run: readonly Piece[],
+  index: number,
+  start: bigint,
+  end: bigint,
+  { pageSize, canWatch = everything }: MappingRules,
+): { readonly pages: AddressRange; readonly dirtyLog: boolean }[] {
+  const isWatched = ({ range }: Piece): boolean => range.dirtyLogMask !== 0 && canWatch(range);
+  const dirtyLog = isWatched(run[index] as Piece);
+  let isEndWatched = dirtyLog;
+  for (let i = index + 1; i < run.length; i++) {
     const piece = run[i] as Piece;
-    if (piece.range.address >= endOf(pages)) break;
-    dirtyLog ||= piece.range.dirtyLogMask !== 0;
+    if (piece.range.address >= end) break;
+    isEndWatched ||= isWatched(piece);
   }
+  const ownEnd = isEndWatched === dirtyLog ? end : end - pageSize;
+  return [
+    { pages: { address: start, size: ownEnd - start }, dirtyLog },
+    { pages: { address: ownEnd, size: end - ownEnd }, dirtyLog: isEndWatched },
+  ];
+}
+
+function mappingOf(
+  { range, backing }: Piece,
+  { address, size }: AddressRange,
+  dirtyLog: boolean,
+): PageMapping {
   return {
-    address: pages.address,
-    size: pages.size,
-    hostAddress: pages.address + backing.delta,
+    address,
+    size,
+    hostAddress: address + backing.delta,
     readonly: backing.readonly,
     dirtyLog,
     region: range.region,
-    offset: range.offset + (pages.address - range.address),
+    offset: range.offset + (address - range.address),
   };
 }
 
-function* cutAtMultiples(start: bigint, end: bigint, unit: bigint): IterableIterator<AddressRange> {
-  for (let at = start; at < end; ) {
+function everything(): boolean {
+  return true;
+}
+
+function* cutAtMultiples(range: AddressRange, unit: bigint): IterableIterator<AddressRange> {
+  const end = endOf(range);
+  for (let at = range.address; at < end; ) {
     const next = smaller(end, roundDown(at, unit) + unit);
     yield { address: at, size: next - at };
     at = next;

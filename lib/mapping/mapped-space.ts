@@ -16,7 +16,7 @@ import { common, inOrder, overlaps, SortedRanges, uncovered, united } from './so
  */
 export class MappedSpace<Installed extends PageMapping> {
   readonly rules: MappingRules;
-  readonly #canMove: boolean;
+  readonly #canMove: PlanOptions<Installed>['canMove'];
   readonly #ranges = new SortedRanges<FlatRange>();
   readonly #mappings = new SortedRanges<Installed>();
   /** What was gathered, by address: ranges that are gone, and those that are new. */
@@ -26,7 +26,7 @@ export class MappedSpace<Installed extends PageMapping> {
   /**
    * @throws `ERR_INVALID_ARGUMENT`: page size or largest mapping is not a power of two.
    */
-  constructor(rules: MappingRules, { canMove }: Pick<PlanOptions, 'canMove'>) {
+  constructor(rules: MappingRules, { canMove }: Pick<PlanOptions<Installed>, 'canMove'>) {
     checkRules(rules);
     this.rules = rules;
     this.#canMove = canMove;
@@ -152,7 +152,7 @@ const everywhere: AddressRange = { address: 0n, size: wholeRange };
 function changedParts(gone: readonly FlatRange[], fresh: readonly FlatRange[]): AddressRange[] {
   const before = inOrder(gone);
   const after = inOrder(fresh);
-  const same = [...overlaps(before, after)]
+  const same = overlaps(before, after)
     .filter(([a, b]) => showTheSame(a, b))
     .map(([a, b]) => common(a, b));
   return [...uncovered(before, same), ...uncovered(after, same)].map(({ start, end }) => ({

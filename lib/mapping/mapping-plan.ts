@@ -36,9 +36,9 @@ export interface PlanCost {
 }
 
 /** How to plan. */
-export interface PlanOptions {
-  /** Whether the consumer can move a mapping. */
-  readonly canMove: boolean;
+export interface PlanOptions<Installed extends PageMapping = PageMapping> {
+  /** Whether the consumer can move this mapping to another address. */
+  readonly canMove: (mapping: Installed) => boolean;
   /** Whether a mapping stays only where one of its place and length is wanted: as few mappings as can be. */
   readonly exact?: boolean;
 }
@@ -53,7 +53,7 @@ export interface PlanOptions {
 export function planMappings<Installed extends PageMapping>(
   installed: readonly Installed[],
   wanted: readonly PageMapping[],
-  { canMove, exact = false }: PlanOptions,
+  { canMove, exact = false }: PlanOptions<Installed>,
 ): MappingPlan<Installed> {
   const still = stillWanted(installed, wanted, exact);
   const deletes: Installed[] = [];
@@ -71,7 +71,7 @@ export function planMappings<Installed extends PageMapping>(
     }
   }
   const adds = uncovered(wanted, kept).map(({ range, start, end }) => partOf(range, start, end));
-  return { ...(canMove ? withMoves(deletes, adds) : { deletes, moves: [], adds }), relogs };
+  return { ...withMoves(deletes, adds, canMove), relogs };
 }
 
 /** Whether there is nothing to do. */
@@ -83,7 +83,7 @@ export function isEmptyPlan(plan: MappingPlan<PageMapping>): boolean {
 export function planCost(plan: MappingPlan<PageMapping>): PlanCost {
   const from = inOrder([...plan.deletes, ...plan.moves.map((move) => move.from)]);
   const to = inOrder([...plan.adds, ...plan.moves.map((move) => move.to)]);
-  const pairs = [...overlaps(from, to)];
+  const pairs = overlaps(from, to);
   const interrupted = pairs.filter(([before, after]) => showTheSame(before, after));
   return {
     calls: callsOf(plan),
@@ -121,9 +121,11 @@ function stillWanted<Installed extends PageMapping>(
 function withMoves<Installed extends PageMapping>(
   deletes: readonly Installed[],
   adds: readonly PageMapping[],
+  canMove: PlanOptions<Installed>['canMove'],
 ): Omit<MappingPlan<Installed>, 'relogs'> {
   const byMemory = new Map<string, Installed[]>();
   for (const mapping of deletes) {
+    if (!canMove(mapping)) continue;
     const key = memoryKey(mapping);
     const known = byMemory.get(key);
     if (known === undefined) byMemory.set(key, [mapping]);

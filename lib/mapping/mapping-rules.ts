@@ -20,6 +20,8 @@ export interface MappingRules {
   readonly kinds: ReadonlySet<RegionKind>;
   /** Whether it can map for reading alone. */
   readonly canMapReadonly: boolean;
+  /** Whether it can say which pages of a range are written. Default: of all. */
+  readonly canWatch?: (range: FlatRange) => boolean;
   /** Where it can map: ascending, none touching the next. Default: everywhere. */
   readonly windows?: readonly AddressRange[];
   /** A reason of its own to leave a range out: the same for all that shows of a region in one way. */

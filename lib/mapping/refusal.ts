@@ -13,6 +13,7 @@ export const refusalCodes = {
   'not-congruent': 'Its place within a page is not the same for the guest and in this process.',
   'sub-page': 'It is a part of a page, and the rest of the page shows something else or nothing.',
   'out-of-window': 'It lies where the consumer cannot map anything.',
+  errno: 'The kernel refused it.',
   protected: 'The memory is private to the guest; this consumer must not see it.',
   'opt-out': 'The embedder asked that this consumer leaves it out.',
 } as const;

@@ -62,23 +62,24 @@ export function inOrder<Range extends AddressRange>(ranges: readonly Range[]): R
 }
 
 /** The pairs of a range of `a` and a range of `b` that overlap. Both are in order and don't overlap in themselves. */
-export function* overlaps<A extends AddressRange, B extends AddressRange>(
+export function overlaps<A extends AddressRange, B extends AddressRange>(
   a: readonly A[],
   b: readonly B[],
-): IterableIterator<readonly [A, B]> {
+): (readonly [A, B])[] {
+  const pairs: (readonly [A, B])[] = [];
   for (let i = 0, k = 0; ; ) {
     const one = a[i];
     const other = b[k];
-    if (one === undefined || other === undefined) return;
+    if (one === undefined || other === undefined) return pairs;
     const oneEnd = endOf(one);
     const otherEnd = endOf(other);
-    if (one.address < otherEnd && other.address < oneEnd) yield [one, other];
+    if (one.address < otherEnd && other.address < oneEnd) pairs.push([one, other]);
     if (oneEnd <= otherEnd) i++;
     else k++;
   }
 }
 
-/** The addresses that two overlapping ranges have in common. */
+/** The addresses that two ranges have in common; where there are none, the size is 0 or negative. */
 export function common(a: AddressRange, b: AddressRange): AddressRange {
   const start = a.address > b.address ? a.address : b.address;
   const end = endOf(a) < endOf(b) ? endOf(a) : endOf(b);
@@ -90,22 +91,19 @@ export function uncovered<Range extends AddressRange>(
   ranges: readonly Range[],
   covers: readonly AddressRange[],
 ): { readonly range: Range; readonly start: bigint; readonly end: bigint }[] {
-  const coversOf = new Map<Range, AddressRange[]>();
-  for (const [range, cover] of overlaps(ranges, covers)) {
-    const known = coversOf.get(range);
-    if (known === undefined) coversOf.set(range, [cover]);
-    else known.push(cover);
-  }
-  return ranges.flatMap((range) => {
-    const parts: { range: Range; start: bigint; end: bigint }[] = [];
+  const pairs = overlaps(ranges, covers);
+  const parts: { range: Range; start: bigint; end: bigint }[] = [];
+  let next = 0;
+  for (const range of ranges) {
     let start = range.address;
-    for (const cover of coversOf.get(range) ?? []) {
+    for (let pair = pairs[next]; pair?.[0] === range; pair = pairs[++next]) {
+      const cover = pair[1];
       if (start < cover.address) parts.push({ range, start, end: cover.address });
       start = endOf(cover);
     }
     if (start < endOf(range)) parts.push({ range, start, end: endOf(range) });
-    return parts;
-  });
+  }
+  return parts;
 }
 
 /** As few ranges as cover the same addresses, in order. */

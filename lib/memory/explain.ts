@@ -1,6 +1,8 @@
 import { type AddressLike, toAddress } from '../address.js';
 import type { AddressSpace } from './address-space.js';
 import { AliasRegion } from './alias-region.js';
+import type { ConsumerVerdict } from './consumer-verdict.js';
+import { listenerName } from './memory-listener.js';
 import type { MemoryRegion } from './memory-region.js';
 import {
   forkOf,
@@ -19,8 +21,16 @@ export interface Explanation {
   readonly winner: ExplainedRegion | undefined;
   /** Everything else that lies there, in stacking order. */
   readonly shadowed: readonly ShadowedRegion[];
+  /** What the listeners that map memory have made of it, as of the last commit; in order of their priorities. */
+  readonly verdicts: readonly ListenerVerdict[];
   /** Whether `shadowed` is all: an enormous or endless tree is not followed to its end. */
   readonly complete: boolean;
+}
+
+/** What one listener has made of an address. */
+export interface ListenerVerdict extends ConsumerVerdict {
+  /** What messages call the listener. */
+  readonly listener: string;
 }
 
 /** A region that lies at an address, and the way on which it is seen there. */
@@ -81,7 +91,8 @@ export interface ShadowReason {
  * Walks the tree at one address: the winner is what `space.flatView.lookup(address)` finds, and behind it comes
  * everything that it shadows. It is the live tree that is walked: within a transaction the flat view is older.
  *
- * What a region is worth to a consumer of the address space is not decided here: this says who answers and why.
+ * What a region is worth to who maps memory is not decided here: this says who answers and why, and listeners give
+ * their verdicts themselves.
  *
  * @throws `ERR_ADDRESS_RANGE`
  */
@@ -98,8 +109,18 @@ export function explain(space: AddressSpace, address: AddressLike): Explanation 
     address: at,
     winner: winner && explained(winner, at),
     shadowed,
+    verdicts: verdictsAt(space, at),
     complete,
   };
+}
+
+function verdictsAt(space: AddressSpace, address: bigint): ListenerVerdict[] {
+  return space.listeners.flatMap((listener) => {
+    const verdict = listener.verdictAt?.(address, space);
+    if (verdict === undefined) return [];
+    const { mapped, code, text, first, last } = verdict;
+    return [{ listener: listenerName(listener), mapped, code, text, first, last }];
+  });
 }
 
 type Step = StackStep<MemoryRegion>;

@@ -1,17 +1,24 @@
 import { hex } from '../address.js';
-import type { ExplainedRegion, Explanation, PathStep, ShadowedRegion } from '../memory/explain.js';
+import type {
+  ExplainedRegion,
+  Explanation,
+  ListenerVerdict,
+  PathStep,
+  ShadowedRegion,
+} from '../memory/explain.js';
 import type { MemoryRegion } from '../memory/memory-region.js';
 import { reasonText } from './explanation-text.js';
 import { regionType } from './region-type.js';
 
 /** An explanation for programs, as `docs/command-line.md` describes it: numbers of 64 bits are hex strings. */
 export function explanationJson(explanation: Explanation): object {
-  const { addressSpace, address, winner, shadowed, complete } = explanation;
+  const { addressSpace, address, winner, shadowed, verdicts, complete } = explanation;
   return {
     address_space: addressSpace.name,
     address: hex(address),
     winner: winner ? explainedJson(winner) : null,
     shadowed: shadowed.map(shadowedJson),
+    verdicts: verdicts.map(verdictJson),
     complete,
   };
 }
@@ -49,6 +56,10 @@ function shadowedJson(shadowed: ShadowedRegion): object {
       text: reasonText(shadowed),
     },
   };
+}
+
+function verdictJson({ listener, mapped, code, text, first, last }: ListenerVerdict): object {
+  return { listener, mapped, code, text, first: hex(first), last: hex(last) };
 }
 
 function regionJson({ name, kind, priority, owner }: MemoryRegion): object {

@@ -1,6 +1,12 @@
 import { hex } from '../address.js';
 import { AliasRegion } from '../memory/alias-region.js';
-import type { ExplainedRegion, Explanation, PathStep, ShadowedRegion } from '../memory/explain.js';
+import type {
+  ExplainedRegion,
+  Explanation,
+  ListenerVerdict,
+  PathStep,
+  ShadowedRegion,
+} from '../memory/explain.js';
 import type { MemoryRegion } from '../memory/memory-region.js';
 import { hex16 } from './monitor-format.js';
 import { regionType } from './region-type.js';
@@ -13,15 +19,20 @@ const lengthLimit = 1000;
 
 /** An explanation for people: the winner and its way, then what it shadows and why. */
 export function explanationLines(explanation: Explanation): string[] {
-  const { addressSpace, address, winner, shadowed, complete } = explanation;
+  const { addressSpace, address, winner, shadowed, verdicts, complete } = explanation;
   const place = `${hex16(address)} in "${addressSpace.name}"`;
   return [
     winner ? `${place}: ${regionAt(winner)} answers` : `${place}: nothing answers`,
     ...(winner ? ['', ...pathLines(winner.path)] : []),
+    ...(verdicts.length > 0 ? ['', ...verdicts.map(verdictText)] : []),
     '',
     ...shadowLines(shadowed, winner !== undefined),
     ...(complete ? [] : ['', 'There is more, too much to be followed to its end.']),
   ].flatMap(folded);
+}
+
+function verdictText({ listener, mapped, code, text }: ListenerVerdict): string {
+  return `${listener}: ${mapped ? text : `not mapped, ${code}: ${text}`}`;
 }
 
 function shadowLines(shadowed: readonly ShadowedRegion[], answered: boolean): string[] {

@@ -1,6 +1,6 @@
 export type { Fault } from './faults.js';
 export type { FileDescriptorKind } from './kvm-io-bus.js';
-export type { SlotRules } from './kvm-slot-table.js';
+export type { DirtyRingEntry, SlotRules } from './kvm-slot-table.js';
 export {
   type SimulatedAccess,
   type SimulatedAccessOptions,

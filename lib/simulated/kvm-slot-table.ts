@@ -19,6 +19,8 @@ export interface SlotRules {
   readonly readonlyMem: boolean;
   /** KVM_CAP_GUEST_MEMFD. */
   readonly guestMemfd: boolean;
+  /** Whether KVM_CAP_DIRTY_LOG_RING is enabled: written pages go to a ring, and slots have no logs. */
+  readonly dirtyRing: boolean;
 }
 
 /** A slot as the kernel keeps it. */
@@ -26,6 +28,14 @@ export interface KernelSlot {
   readonly region: UserMemoryRegion;
   /** One bit for each page, while KVM_MEM_LOG_DIRTY_PAGES is set. */
   readonly dirty: BigUint64Array | undefined;
+}
+
+/** An entry of a dirty ring. */
+export interface DirtyRingEntry {
+  /** Number of the slot, with the address space in bits 16 to 31. */
+  readonly slot: number;
+  /** Offset within the slot, in pages. */
+  readonly page: bigint;
 }
 
 /** Name of the error with which a call fails; `undefined` where it succeeds. */
@@ -42,6 +52,7 @@ export class KvmSlotTable {
   readonly #slots = new Map<number, KernelSlot>();
   /** Bits of `manualDirtyLogProtect`. */
   #manual = 0;
+  #ring: DirtyRingEntry[] = [];
 
   constructor(rules: SlotRules) {
     this.#rules = rules;
@@ -70,6 +81,7 @@ export class KvmSlotTable {
 
   /** KVM_GET_DIRTY_LOG. */
   getDirtyLog(slot: number, bitmap: BigUint64Array): Errno {
+    if (this.#rules.dirtyRing) return 'ENXIO';
     if (!this.#isSlot(slot)) return 'EINVAL';
     const dirty = this.#slots.get(slot)?.dirty;
     if (dirty === undefined) return 'ENOENT';
@@ -80,6 +92,7 @@ export class KvmSlotTable {
 
   /** KVM_CLEAR_DIRTY_LOG. */
   clearDirtyLog(slot: number, firstPage: bigint, pageCount: number, bits: BigUint64Array): Errno {
+    if (this.#rules.dirtyRing) return 'ENXIO';
     if (!this.#isSlot(slot) || firstPage % pagesPerWord !== 0n) return 'EINVAL';
     const known = this.#slots.get(slot);
     if (known?.dirty === undefined) return 'ENOENT';
@@ -103,16 +116,23 @@ export class KvmSlotTable {
     return undefined;
   }
 
-  /** The guest wrote `size` bytes at `address`, which lie in the slot. */
-  markWritten({ slot, guestAddress }: UserMemoryRegion, address: bigint, size: bigint): void {
+  /** The guest wrote something at `address`, which lies in the slot. */
+  markWritten({ slot, guestAddress, flags }: UserMemoryRegion, address: bigint): void {
+    const page = (address - guestAddress) / this.#rules.pageSize;
     const dirty = this.#slots.get(slot)?.dirty;
-    if (dirty === undefined) return;
-    const { pageSize } = this.#rules;
-    const last = (address - guestAddress + size - 1n) / pageSize;
-    for (let page = (address - guestAddress) / pageSize; page <= last; page++) {
+    if (dirty !== undefined) {
       const word = Number(page / pagesPerWord);
       dirty[word] = (dirty[word] ?? 0n) | (1n << (page % pagesPerWord));
+    } else if ((flags & userMemoryFlag.logDirtyPages) !== 0) {
+      this.#ring.push({ slot, page });
     }
+  }
+
+  /** Empties the dirty rings of all vCPUs. */
+  takeDirtyRing(): readonly DirtyRingEntry[] {
+    const entries = this.#ring;
+    this.#ring = [];
+    return entries;
   }
 
   #create(region: UserMemoryRegion): Errno {
@@ -137,6 +157,7 @@ export class KvmSlotTable {
   /** A slot that is moved keeps its dirty log. */
   #dirtyFor(region: UserMemoryRegion, old: BigUint64Array | undefined): BigUint64Array | undefined {
     if ((region.flags & userMemoryFlag.logDirtyPages) === 0) return undefined;
+    if (this.#rules.dirtyRing) return undefined;
     if (old !== undefined) return old;
     const pages = Number(region.size / this.#rules.pageSize);
     const dirty = new BigUint64Array(Math.ceil(pages / Number(pagesPerWord)));

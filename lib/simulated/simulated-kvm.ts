@@ -10,7 +10,7 @@ import {
 import { type KvmVmIoctl, kvmIoctlError } from '../kvm/kvm-ioctl-error.js';
 import { type Fault, Faults } from './faults.js';
 import { type FileDescriptorKind, KvmIoBus } from './kvm-io-bus.js';
-import { type Errno, KvmSlotTable, type SlotRules } from './kvm-slot-table.js';
+import { type DirtyRingEntry, type Errno, KvmSlotTable, type SlotRules } from './kvm-slot-table.js';
 
 /** What a simulated kernel and machine are like; by default like a large x86 machine with a new kernel. */
 export interface SimulatedKvmOptions extends Partial<SlotRules> {
@@ -168,12 +168,17 @@ export class SimulatedKvm implements KvmVm {
     const { addressSpaceId = 0, pio = false } = options;
     const region = pio ? undefined : this.#slots.at(address, addressSpaceId);
     if (region !== undefined && (region.flags & userMemoryFlag.readonly) === 0) {
-      this.#slots.markWritten(region, address, BigInt(size));
+      this.#slots.markWritten(region, address);
       return memoryAccess(region, address);
     }
     const eventFd = this.#bus.eventFdFor(address, size, value, pio);
     if (eventFd !== undefined) return { kind: 'ioeventfd', fd: eventFd.fd };
     return this.#bus.isCoalesced(address, size, pio) ? { kind: 'coalesced' } : { kind: 'exit' };
+  }
+
+  /** Empties the dirty rings of all vCPUs, and resets them. */
+  takeDirtyRing(): readonly DirtyRingEntry[] {
+    return this.#slots.takeDirtyRing();
   }
 
   #make(ioctl: KvmVmIoctl, args: SimulatedCall['args'], body: () => Errno): void {
@@ -190,6 +195,7 @@ const ordinary: SlotRules = {
   guestAddressBits: 46,
   readonlyMem: true,
   guestMemfd: true,
+  dirtyRing: false,
 };
 
 function anyEventFd(fd: number): FileDescriptorKind {

@@ -241,6 +241,32 @@ suite('Left alone: a change costs what it changes', () => {
   });
 });
 
+suite('private memory', () => {
+  test('comes from its guest_memfd, at the offset of the slot in its region', () => {
+    const { topology, ram, io, kvm, ioctls } = guest({
+      guestMemfd: ({ name }) => (name === 'private' ? { fd: 9, offset: 0x100000n } : undefined),
+    });
+    const region = ram('private', 0x8000, 0x10000);
+    ram('shared', 0x1000, 0x80000);
+    io('hole', 0x1000, 0x12000, 1);
+    assert.deepEqual(
+      kvm.slots.map(({ guestAddress, flags, guestMemfd }) => [guestAddress, flags, guestMemfd]),
+      [
+        [0x80000n, 0, undefined],
+        [0x10000n, 4, { fd: 9, offset: 0x100000n }],
+        [0x13000n, 4, { fd: 9, offset: 0x103000n }],
+      ],
+    );
+    ioctls();
+    topology.startDirtyLog();
+    assert.deepEqual(ioctls(), ['set 1 0x80000+0x1000 d']);
+    region.address = 0x20000n;
+    assert.equal(ioctls().filter((call) => call.startsWith('del')).length, 2);
+    region.readonly = true;
+    assert.ok(kvm.slots.every(({ guestMemfd }) => guestMemfd === undefined));
+  });
+});
+
 suite('no gap is seen', () => {
   function pausing() {
     const log: string[] = [];
@@ -334,6 +360,18 @@ suite('one object serves one address space', () => {
       topology.ram('x', 0x1000, { memory: pages(0x1000) }),
     );
     assert.throws(() => other.addListener(slots), /needs slots of its own/);
+  });
+
+  test('one that failed at first serves another one then', () => {
+    const { topology, memory, slots, kvm } = guest();
+    memory.removeListener(slots);
+    const ram = topology.ram('pc.ram', 0x1000, { memory: pages(0x1000) });
+    const space = topology.addressSpace('other', ram);
+    kvm.order({ ioctl: 'KVM_SET_USER_MEMORY_REGION', call: 1, errno: 'ENOMEM' });
+    assert.throws(() => space.addListener(slots), { errno: 'ENOMEM' });
+    const third = topology.addressSpace('third', topology.alias('window', ram));
+    third.addListener(slots);
+    assert.equal(kvm.slots.length, 1);
   });
 
   test('the second address space of KVM has slots of its own', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { type FlatRange, HostMemory, MemoryTopology } from '../../lib/index.js';
+import { type FlatRange, HostMemory, MemoryTopology, type RamRegion } from '../../lib/index.js';
 import { type MappingRules, mapPages, refusalCodes } from '../../lib/mapping/index.js';
 import { runs } from '../oracle/runs.js';
 import { grain, pageOf } from './mapped-pages-oracle.js';
@@ -85,6 +85,30 @@ suite('what shares a page', () => {
       '0x10000+0x2000 a+0x0',
       '0x12000+0x1000 c+0x0',
     ]);
+  });
+
+  test('where only one of them is watched, so is the page, and no other', () => {
+    const ranges = space((topology, add) => {
+      const host = pages(0x4000n, 0x1000n);
+      const piece = (name: string, start: number, size: number): RamRegion => {
+        const memory = HostMemory.at(host.hostAddress + BigInt(start), size, host);
+        const region = topology.ramDevice(name, size, { memory });
+        add(0x10000 + start, region);
+        return region;
+      };
+      piece('a', 0, 0x2400);
+      piece('b', 0x2400, 0x400).setDirtyLog('vga', true);
+      piece('c', 0x2800, 0x1800);
+    });
+    const { mappings } = mapPages(ranges, rules(0x1000n));
+    assert.deepEqual(
+      mappings.map(({ address, size, dirtyLog }) => [address, size, dirtyLog]),
+      [
+        [0x10000n, 0x2000n, false],
+        [0x12000n, 0x1000n, true],
+        [0x13000n, 0x1000n, false],
+      ],
+    );
   });
 
   test('two that do not continue each other have no page', () => {

@@ -345,6 +345,26 @@ suite('dirty logging', () => {
   });
 });
 
+suite('watching written pages again', () => {
+  test('clearDirtyLog tells of the part of each watched section of the region', () => {
+    const { topology, system, log, ram } = machine();
+    const region = ram('a', 0x1000, 0x4000);
+    ram('b', 0x5000).setDirtyLog('vga', true);
+    const half = topology.alias('half', region, { offset: 0x2000, size: 0x2000 });
+    system.addSubregion(0x10000, half);
+    topology.addListener(log.listener({ name: 'L', only: ['logClear'] }));
+    topology.clearDirtyLog(region, 0, 0x4000);
+    assert.deepEqual(log.take(), []);
+    region.setDirtyLog('migration', true);
+    topology.clearDirtyLog(region, 0x1800, 0x1800);
+    assert.deepEqual(log.take(), [
+      'L logClear 0x2800-0x3fff a+0x1800',
+      'L logClear 0x10000-0x10fff a+0x2000',
+    ]);
+    assert.throws(() => topology.clearDirtyLog(region, -1, 1), { code: 'ERR_ADDRESS_RANGE' });
+  });
+});
+
 suite('ioeventfds', () => {
   const fd = (address: bigint, size: 0 | 1 | 2 | 4 | 8, data: bigint | undefined, number: number) =>
     ({ address, size, data, fd: number }) as const;
@@ -395,6 +415,26 @@ suite('ioeventfds', () => {
     log.take();
     io.addIoEventFd(fd(0n, 2, undefined, 3));
     assert.deepEqual(log.take(), ['L eventfdAdd 0x4000-0x4fff io 0x4000/2=any fd3']);
+  });
+
+  test('all dels come before all adds: one may take the place of another', () => {
+    const { topology, system, log } = machine();
+    const [one, other] = [topology.io('one', 0x1000, {}), topology.io('other', 0x1000, {})];
+    one.addIoEventFd(fd(0n, 4, undefined, 9));
+    one.addIoEventFd(fd(8n, 4, undefined, 8));
+    other.addIoEventFd(fd(0n, 4, undefined, 3));
+    system.addSubregion(0x4000, one);
+    topology.addListener(log.listener({ name: 'L', only: ['eventfdAdd', 'eventfdDel'] }));
+    log.take();
+    topology.transaction(() => {
+      system.removeSubregion(one);
+      system.addSubregion(0x4000, other);
+    });
+    assert.deepEqual(log.take(), [
+      'L eventfdDel 0x4000-0x4fff one 0x4000/4=any fd9',
+      'L eventfdDel 0x4000-0x4fff one 0x4008/4=any fd8',
+      'L eventfdAdd 0x4000-0x4fff other 0x4000/4=any fd3',
+    ]);
   });
 
   test('one of which only a part shows is told, unless it would begin below the first address', () => {

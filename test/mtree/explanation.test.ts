@@ -50,6 +50,37 @@ suite('an explanation in words', () => {
     ]);
   });
 
+  test('gives the verdicts of those who map memory', () => {
+    const { memory } = machine();
+    const verdict = { first: 0n, last: 0xfffn, mapped: false, code: 'sub-page', text: 'too small' };
+    memory.addListener({ name: 'kvm', priority: 1, verdictAt: () => verdict });
+    memory.addListener({
+      name: 'vfio',
+      verdictAt: (address, space) => ({
+        ...verdict,
+        mapped: true,
+        text: `${address} in ${space.name}`,
+      }),
+    });
+    memory.addListener({ name: 'silent', verdictAt: () => undefined });
+    const explanation = memory.explain(0x123);
+    const at = explanationLines(explanation).indexOf('vfio: 291 in memory');
+    assert.deepEqual(explanationLines(explanation).slice(at - 1, at + 3), [
+      '',
+      'vfio: 291 in memory',
+      'kvm: not mapped, sub-page: too small',
+      '',
+    ]);
+    assert.deepEqual((explanationJson(explanation) as { verdicts: unknown[] }).verdicts[1], {
+      listener: 'kvm',
+      mapped: false,
+      code: 'sub-page',
+      text: 'too small',
+      first: '0x0',
+      last: '0xfff',
+    });
+  });
+
   test('keeps to 100 columns, whatever the names are', () => {
     const { topology, system, memory } = machine();
     for (const name of ['long name '.repeat(40), 'x'.repeat(500), 'y'.repeat(100_000)]) {
@@ -130,6 +161,7 @@ suite('an explanation as JSON', () => {
           },
         },
       ],
+      verdicts: [],
       complete: true,
     });
   });
