@@ -59,6 +59,7 @@
       "native/test/engine/view_reader_test.cc",
       "native/test/engine/view_root_test.cc",
       "native/test/kernel/exact_access_test.cc",
+      "native/test/kernel/guest_gate_test.cc",
       "native/test/kernel/host_memory_test.cc",
       "native/test/kernel/mapping_test.cc"
     ],

@@ -1,8 +1,7 @@
 import { closeSync, readSync, writeSync } from 'node:fs';
 import { FlatviewError } from '../errors.js';
 import { addon } from '../native/addon.js';
-import { isSystemCallFailure } from '../native/system-call.js';
-import { kvmRefusal } from './kvm-ioctl-error.js';
+import { kvmCall } from './kvm-call.js';
 
 /** A counter in the kernel that a guest's writes add to, without an exit: what an ioeventfd of a region signals. */
 export class EventFd {
@@ -15,9 +14,7 @@ export class EventFd {
 
   /** @throws `ERR_SYSTEM_CALL`: the process has too many open files. */
   static create(): EventFd {
-    const fd = addon.kvmCreateEventFd();
-    if (isSystemCallFailure(fd)) throw kvmRefusal(fd);
-    return new EventFd(fd);
+    return new EventFd(kvmCall('eventfd', () => addon.kvmCreateEventFd()));
   }
 
   /** The descriptor. It stays this object's, who closes it only after its ioeventfds were removed. */

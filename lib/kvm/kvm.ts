@@ -1,9 +1,8 @@
 import { FlatviewError } from '../errors.js';
 import { addon } from '../native/addon.js';
 import type { KvmHandle } from '../native/kvm-addon.js';
-import { isSystemCallFailure } from '../native/system-call.js';
 import type { GuestSpaces } from './guest-bus.js';
-import { kvmRefusal } from './kvm-ioctl-error.js';
+import { kvmCall } from './kvm-call.js';
 import { VirtualMachine } from './virtual-machine.js';
 
 /** How a VM is made. */
@@ -28,15 +27,10 @@ export class Kvm {
   /**
    * Opens the device.
    *
-   * @throws `ERR_SYSTEM_CALL`: it isn't there, may not be used, or is something else; the message says what helps.
+   * @throws `ERR_INVALID_ARGUMENT`; `ERR_SYSTEM_CALL`: it isn't there, may not be used, or is something else; the message says what helps.
    */
   static open(path: string = '/dev/kvm'): Kvm {
-    if (typeof path !== 'string') {
-      throw new FlatviewError('ERR_INVALID_ARGUMENT', 'the path of KVM is not a string');
-    }
-    const result = addon.kvmOpen(path);
-    if (isSystemCallFailure(result)) throw kvmRefusal(result);
-    return new Kvm(result);
+    return new Kvm(kvmCall('open', () => addon.kvmOpen(path)));
   }
 
   /**
@@ -46,9 +40,8 @@ export class Kvm {
    * @throws `ERR_KVM_CLOSED`
    */
   checkExtension(capability: number): number {
-    const result = addon.kvmCheckExtension(this.#open(), capability);
-    if (isSystemCallFailure(result)) throw kvmRefusal(result);
-    return result;
+    const kvm = this.#open();
+    return kvmCall('KVM_CHECK_EXTENSION', () => addon.kvmCheckExtension(kvm, capability));
   }
 
   /**
@@ -57,9 +50,9 @@ export class Kvm {
    * @throws `ERR_SYSTEM_CALL`, `ERR_KVM_CLOSED`; `ERR_INVALID_ARGUMENT` on a ring that can't be.
    */
   createVm(options: VirtualMachineOptions = {}): VirtualMachine {
-    const result = addon.kvmCreateVm(this.#open(), 0n);
-    if (isSystemCallFailure(result)) throw kvmRefusal(result);
-    return VirtualMachine.over(result, options);
+    const kvm = this.#open();
+    const vm = kvmCall('KVM_CREATE_VM', () => addon.kvmCreateVm(kvm, 0n));
+    return VirtualMachine.over(vm, options);
   }
 
   /**
@@ -70,13 +63,11 @@ export class Kvm {
    *   `ERR_INVALID_ARGUMENT`.
    */
   vmAt(fd: number, spaces: GuestSpaces = {}): VirtualMachine {
-    if (!Number.isInteger(fd) || fd < 0 || fd > 0x7fff_ffff) {
-      const message = `descriptor of a VM is ${String(fd)}: not a descriptor`;
-      throw new FlatviewError('ERR_INVALID_ARGUMENT', message);
-    }
-    const result = addon.kvmVmAt(this.#open(), fd);
-    if (isSystemCallFailure(result)) throw kvmRefusal(result);
-    return VirtualMachine.over(result, spaces);
+    const kvm = this.#open();
+    return VirtualMachine.over(
+      kvmCall('descriptor of a VM', () => addon.kvmVmAt(kvm, fd)),
+      spaces,
+    );
   }
 
   /** VMs stay. May be called again. */

@@ -1,3 +1,5 @@
+import { hex, toAddress } from '../address.js';
+import { FlatviewError } from '../errors.js';
 import { registerSet } from '../native/kvm-addon.js';
 
 /** General registers of an x86-64 processor (struct kvm_regs), 64 bits each. */
@@ -104,7 +106,7 @@ export function writeGeneral(registers: GeneralRegisters): Uint8Array {
   const bytes = new Uint8Array(registerSet.general.bytes);
   const view = viewOf(bytes);
   for (const [index, name] of generalNames.entries()) {
-    view.setBigUint64(index * 8, registers[name], true);
+    view.setBigUint64(index * 8, toAddress(registers[name], name), true);
   }
   return bytes;
 }
@@ -132,15 +134,17 @@ export function readSpecial(bytes: Uint8Array): SpecialRegisters {
 export function writeSpecial(registers: SpecialRegisters, bytes: Uint8Array): void {
   const view = viewOf(bytes);
   for (const [index, name] of segmentNames.entries()) {
-    writeSegment(view, segments.start + index * segments.bytes, registers[name]);
+    writeSegment(view, segments.start + index * segments.bytes, registers[name], name);
   }
   for (const [index, name] of tableNames.entries()) {
     const at = tables.start + index * tables.bytes;
-    view.setBigUint64(at, registers[name].base, true);
-    view.setUint16(at + 8, registers[name].limit, true);
+    const { base, limit } = registers[name];
+    view.setBigUint64(at, toAddress(base, `base of ${name}`), true);
+    view.setUint16(at + 8, unsigned(limit, 16, `limit of ${name}`), true);
   }
   for (const [index, name] of controlNames.entries()) {
-    view.setBigUint64(controls.start + index * controls.bytes, registers[name], true);
+    const value = toAddress(registers[name], name);
+    view.setBigUint64(controls.start + index * controls.bytes, value, true);
   }
 }
 
@@ -166,16 +170,24 @@ function readSegment(view: DataView, at: number): Segment {
   };
 }
 
-function writeSegment(view: DataView, at: number, segment: Segment): void {
-  view.setBigUint64(at, segment.base, true);
-  view.setUint32(at + 8, segment.limit, true);
-  view.setUint16(at + 12, segment.selector, true);
+function writeSegment(view: DataView, at: number, segment: Segment, name: SegmentName): void {
+  view.setBigUint64(at, toAddress(segment.base, `base of ${name}`), true);
+  view.setUint32(at + 8, unsigned(segment.limit, 32, `limit of ${name}`), true);
+  view.setUint16(at + 12, unsigned(segment.selector, 16, `selector of ${name}`), true);
   const { present, privilege, is32Bit, isCodeOrData, is64Bit, limitInPages } = segment;
   const { type, available, unusable } = segment;
+  unsigned(type, 4, `type of ${name}`);
+  unsigned(privilege, 2, `privilege of ${name}`);
   const rest = [type, present, privilege, is32Bit, isCodeOrData, is64Bit, limitInPages];
   for (const [index, value] of [...rest, available, unusable].entries()) {
     view.setUint8(at + 14 + index, Number(value));
   }
+}
+
+function unsigned(value: number, bits: number, what: string): number {
+  if (Number.isInteger(value) && value >= 0 && value < 2 ** bits) return value;
+  const shown = typeof value === 'number' ? hex(value) : typeof value;
+  throw new FlatviewError('ERR_ADDRESS_RANGE', `${what} is ${shown}: not ${bits} bits`);
 }
 
 function fromNames<Name extends string, Value>(

@@ -2,9 +2,9 @@ import { isMainThread } from 'node:worker_threads';
 import { FlatviewError } from '../errors.js';
 import { addon } from '../native/addon.js';
 import { type KvmVcpuHandle, registerSet } from '../native/kvm-addon.js';
-import { isSystemCallFailure, type SystemCallFailure } from '../native/system-call.js';
 import { CoalescedRing, type CoalescedRingPlace } from './coalesced-ring.js';
 import type { GuestBus } from './guest-bus.js';
+import { kvmCall } from './kvm-call.js';
 import { kvmRefusal } from './kvm-ioctl-error.js';
 import {
   type GeneralRegisters,
@@ -96,14 +96,20 @@ export class Vcpu {
    */
   getRegisters(): GeneralRegisters {
     const bytes = new Uint8Array(registerSet.general.bytes);
-    check(addon.kvmVcpuGetRegisters(this.#open(), registerSet.general.number, bytes));
+    this.#readRegisters('KVM_GET_REGS', registerSet.general.number, bytes);
     return readGeneral(bytes);
   }
 
-  /** Sets those general registers that are given (KVM_SET_REGS). */
+  /**
+   * Sets those general registers that are given (KVM_SET_REGS).
+   *
+   * @throws `ERR_ADDRESS_RANGE`: a value has more than 64 bits or is none; `ERR_KVM_CLOSED`, `ERR_SYSTEM_CALL`
+   */
   setRegisters(registers: Partial<GeneralRegisters>): void {
     const bytes = writeGeneral({ ...this.getRegisters(), ...registers });
-    check(addon.kvmVcpuSetRegisters(this.#open(), registerSet.general.number, bytes));
+    const vcpu = this.#open();
+    const { number } = registerSet.general;
+    kvmCall('KVM_SET_REGS', () => addon.kvmVcpuSetRegisters(vcpu, number, bytes));
   }
 
   /** The registers of segments and control (KVM_GET_SREGS); as {@link getRegisters}. */
@@ -111,11 +117,17 @@ export class Vcpu {
     return readSpecial(this.#specialBytes());
   }
 
-  /** Sets those that are given (KVM_SET_SREGS). */
+  /**
+   * Sets those that are given (KVM_SET_SREGS).
+   *
+   * @throws As {@link setRegisters}; `ERR_SYSTEM_CALL` with EINVAL where they contradict each other.
+   */
   setSpecialRegisters(registers: Partial<SpecialRegisters>): void {
     const bytes = this.#specialBytes();
     writeSpecial({ ...readSpecial(bytes), ...registers }, bytes);
-    check(addon.kvmVcpuSetRegisters(this.#open(), registerSet.special.number, bytes));
+    const vcpu = this.#open();
+    const { number } = registerSet.special;
+    kvmCall('KVM_SET_SREGS', () => addon.kvmVcpuSetRegisters(vcpu, number, bytes));
   }
 
   /**
@@ -124,9 +136,8 @@ export class Vcpu {
    * @throws `ERR_KVM_CLOSED`; `ERR_SYSTEM_CALL`: the kernel is older than 5.14.
    */
   statistics(): ReadonlyMap<string, bigint> {
-    const file = addon.kvmVcpuStatistics(this.#open());
-    if (isSystemCallFailure(file)) throw kvmRefusal(file);
-    return readStatistics(file);
+    const vcpu = this.#open();
+    return readStatistics(kvmCall('KVM_GET_STATS_FD', () => addon.kvmVcpuStatistics(vcpu)));
   }
 
   /**
@@ -146,7 +157,7 @@ export class Vcpu {
    * goes on.
    *
    * @returns Why it stopped. Rejects with what a callback of a region throws.
-   * @throws `ERR_VCPU_RUNNING`, `ERR_KVM_CLOSED`
+   * @throws `ERR_VCPU_RUNNING`, `ERR_KVM_CLOSED`; rejects with `ERR_SYSTEM_CALL` if the process has too many threads.
    */
   run(): Promise<VcpuEvent> {
     const vcpu = this.#open();
@@ -154,7 +165,8 @@ export class Vcpu {
     return new Promise((resolve, reject) => {
       this.#run = { resolve, reject };
       try {
-        addon.kvmVcpuStart(vcpu, (status) => this.#answerThread(status));
+        const onExit = (status: number) => this.#answerThread(status);
+        kvmCall('starting a thread', () => addon.kvmVcpuStart(vcpu, onExit));
       } catch (error) {
         this.#run = undefined;
         throw error;
@@ -175,8 +187,8 @@ export class Vcpu {
     const vcpu = this.#open();
     this.#assertIdle();
     this.#run = 'here';
-    addon.kvmVcpuHeartbeat(vcpu, true);
     try {
+      kvmCall('starting a thread', () => addon.kvmVcpuHeartbeat(vcpu, true));
       for (;;) {
         const status = addon.kvmVcpuRun(vcpu);
         const isBeat = status === errno.interrupted;
@@ -283,8 +295,13 @@ export class Vcpu {
 
   #specialBytes(): Uint8Array {
     const bytes = new Uint8Array(registerSet.special.bytes);
-    check(addon.kvmVcpuGetRegisters(this.#open(), registerSet.special.number, bytes));
+    this.#readRegisters('KVM_GET_SREGS', registerSet.special.number, bytes);
     return bytes;
+  }
+
+  #readRegisters(ioctl: string, set: number, into: Uint8Array): void {
+    const vcpu = this.#open();
+    kvmCall(ioctl, () => addon.kvmVcpuGetRegisters(vcpu, set, into));
   }
 
   #assertIdle(): void {
@@ -302,7 +319,3 @@ export class Vcpu {
 const abandoned: FinalizationRegistry<KvmVcpuHandle> = new FinalizationRegistry((handle) =>
   addon.kvmVcpuClose(handle),
 );
-
-function check(failure: SystemCallFailure | undefined): void {
-  if (failure !== undefined) throw kvmRefusal(failure);
-}

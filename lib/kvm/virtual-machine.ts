@@ -3,10 +3,10 @@ import { FlatviewError } from '../errors.js';
 import type { AddressSpace } from '../memory/address-space.js';
 import { addon } from '../native/addon.js';
 import type { KvmVmHandle } from '../native/kvm-addon.js';
-import { isSystemCallFailure, type SystemCallFailure } from '../native/system-call.js';
 import { DirectMemory } from './direct-memory.js';
 import { GuestBus, type GuestSpaces } from './guest-bus.js';
 import type { VirtualMachineOptions } from './kvm.js';
+import { kvmCall } from './kvm-call.js';
 import {
   type CoalescedZone,
   type IoEventFdRequest,
@@ -15,7 +15,6 @@ import {
   type UserMemoryRegion,
   userMemoryFlag,
 } from './kvm-interface.js';
-import { kvmRefusal } from './kvm-ioctl-error.js';
 import { Vcpu } from './vcpu.js';
 
 const hostPageSize: bigint = addon.hostMemoryPageSize(new Uint8Array());
@@ -76,11 +75,15 @@ export class VirtualMachine implements KvmVm {
   }
 
   checkExtension(capability: number): number {
-    return numberOf(addon.kvmVmCheckExtension(this.#open(), capability));
+    return kvmCall('KVM_CHECK_EXTENSION', () =>
+      addon.kvmVmCheckExtension(this.#open(), capability),
+    );
   }
 
   enableCapability(capability: number, argument: bigint): void {
-    check(addon.kvmVmEnableCapability(this.#open(), capability, argument));
+    kvmCall('KVM_ENABLE_CAP', () =>
+      addon.kvmVmEnableCapability(this.#open(), capability, argument),
+    );
   }
 
   setUserMemoryRegion(region: UserMemoryRegion): void {
@@ -88,12 +91,16 @@ export class VirtualMachine implements KvmVm {
     const vm = this.#open();
     const place = [guestAddress, size, hostAddress] as const;
     if (guestMemfd === undefined) {
-      check(addon.kvmVmSetUserMemoryRegion(vm, slot, flags, ...place));
+      kvmCall('KVM_SET_USER_MEMORY_REGION', () =>
+        addon.kvmVmSetUserMemoryRegion(vm, slot, flags, ...place),
+      );
       return;
     }
     const { fd, offset } = guestMemfd;
     const allFlags = flags | userMemoryFlag.guestMemfd;
-    check(addon.kvmVmSetUserMemoryRegion2(vm, slot, allFlags, ...place, fd, offset));
+    kvmCall('KVM_SET_USER_MEMORY_REGION2', () =>
+      addon.kvmVmSetUserMemoryRegion2(vm, slot, allFlags, ...place, fd, offset),
+    );
   }
 
   /**
@@ -105,7 +112,9 @@ export class VirtualMachine implements KvmVm {
    */
   createGuestMemfd(size: AddressLike): number {
     const bytes = toAddress(size, 'size of guest memory');
-    return numberOf(addon.kvmVmCreateGuestMemfd(this.#open(), bytes, 0n));
+    return kvmCall('KVM_CREATE_GUEST_MEMFD', () =>
+      addon.kvmVmCreateGuestMemfd(this.#open(), bytes, 0n),
+    );
   }
 
   ioEventFd({ address, length, fd, dataMatch, pio, deassign }: IoEventFdRequest): void {
@@ -113,24 +122,32 @@ export class VirtualMachine implements KvmVm {
       (dataMatch === undefined ? 0 : ioEventFdFlag.dataMatch) |
       (pio ? ioEventFdFlag.pio : 0) |
       (deassign ? ioEventFdFlag.deassign : 0);
-    check(addon.kvmVmIoEventFd(this.#open(), address, length, dataMatch ?? 0n, fd, flags));
+    kvmCall('KVM_IOEVENTFD', () =>
+      addon.kvmVmIoEventFd(this.#open(), address, length, dataMatch ?? 0n, fd, flags),
+    );
   }
 
   registerCoalescedMmio({ address, size, pio }: CoalescedZone): void {
-    check(addon.kvmVmRegisterCoalescedMmio(this.#open(), address, size, pio));
+    kvmCall('KVM_REGISTER_COALESCED_MMIO', () =>
+      addon.kvmVmRegisterCoalescedMmio(this.#open(), address, size, pio),
+    );
   }
 
   unregisterCoalescedMmio({ address, size, pio }: CoalescedZone): void {
-    check(addon.kvmVmUnregisterCoalescedMmio(this.#open(), address, size, pio));
+    kvmCall('KVM_UNREGISTER_COALESCED_MMIO', () =>
+      addon.kvmVmUnregisterCoalescedMmio(this.#open(), address, size, pio),
+    );
   }
 
   getDirtyLog(slot: number, bitmap: BigUint64Array): void {
-    check(addon.kvmVmGetDirtyLog(this.#open(), slot, bytesOf(bitmap)));
+    kvmCall('KVM_GET_DIRTY_LOG', () => addon.kvmVmGetDirtyLog(this.#open(), slot, bytesOf(bitmap)));
   }
 
   clearDirtyLog(slot: number, firstPage: bigint, pageCount: number, bitmap: BigUint64Array): void {
     const vm = this.#open();
-    check(addon.kvmVmClearDirtyLog(vm, slot, firstPage, pageCount, bytesOf(bitmap)));
+    kvmCall('KVM_CLEAR_DIRTY_LOG', () =>
+      addon.kvmVmClearDirtyLog(vm, slot, firstPage, pageCount, bytesOf(bitmap)),
+    );
   }
 
   /**
@@ -139,7 +156,7 @@ export class VirtualMachine implements KvmVm {
    * @returns How many entries were taken back.
    */
   resetDirtyRings(): number {
-    return numberOf(addon.kvmVmResetDirtyRings(this.#open()));
+    return kvmCall('KVM_RESET_DIRTY_RINGS', () => addon.kvmVmResetDirtyRings(this.#open()));
   }
 
   /**
@@ -147,7 +164,9 @@ export class VirtualMachine implements KvmVm {
    * real mode.
    */
   setTssAddress(address: AddressLike): void {
-    check(addon.kvmVmSetTssAddress(this.#open(), toAddress(address, 'address of the TSS')));
+    kvmCall('KVM_SET_TSS_ADDR', () =>
+      addon.kvmVmSetTssAddress(this.#open(), toAddress(address, 'address of the TSS')),
+    );
   }
 
   /**
@@ -161,7 +180,9 @@ export class VirtualMachine implements KvmVm {
    *   JavaScript; `ERR_TRANSACTION_OPEN`.
    */
   createVcpu(id: number, spaces: GuestSpaces = this.#bus): Vcpu {
-    const handle = numberOf(addon.kvmCreateVcpu(this.#open(), id, this.#dirtyRingBytes));
+    const handle = kvmCall('KVM_CREATE_VCPU', () =>
+      addon.kvmCreateVcpu(this.#open(), id, this.#dirtyRingBytes),
+    );
     const ringPage = this.checkExtension(kvmCapability.coalescedMmio);
     const ring = { page: ringPage, pageSize: Number(this.pageSize), bus: this.#bus };
     const vcpu = new Vcpu(handle, id, this, new GuestBus(spaces), ring);
@@ -248,15 +269,6 @@ function giveUp({ handle, directMemories }: Holdings): void {
 
 /** Closes what was collected without {@link VirtualMachine.close}. */
 const abandoned: FinalizationRegistry<Holdings> = new FinalizationRegistry(giveUp);
-
-function check(failure: SystemCallFailure | undefined): void {
-  if (failure !== undefined) throw kvmRefusal(failure);
-}
-
-function numberOf(result: number | SystemCallFailure): number {
-  if (isSystemCallFailure(result)) throw kvmRefusal(result);
-  return result;
-}
 
 function bytesOf(words: BigUint64Array): Uint8Array {
   return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);

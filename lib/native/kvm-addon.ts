@@ -185,14 +185,17 @@ export interface KvmAddon {
   /** KVM_RUN on this thread: 0 after an exit, else its errno. EINTR may come at any time. */
   kvmVcpuRun(vcpu: KvmVcpuHandle): number;
   /** Whether {@link kvmVcpuRun} is to come back every 20 ms, with EINTR. */
-  kvmVcpuHeartbeat(vcpu: KvmVcpuHandle, beats: boolean): void;
+  kvmVcpuHeartbeat(vcpu: KvmVcpuHandle, beats: boolean): SystemCallFailure | undefined;
   /**
    * KVM_RUN on a thread of its own, again and again. The event loop stays alive meanwhile.
    *
    * @param onExit Called on the event loop with 0 after an exit, else with the errno: EINTR after
    *   {@link kvmVcpuStop}. Returns whether to run on. Must not throw.
    */
-  kvmVcpuStart(vcpu: KvmVcpuHandle, onExit: (errno: number) => boolean): void;
+  kvmVcpuStart(
+    vcpu: KvmVcpuHandle,
+    onExit: (errno: number) => boolean,
+  ): SystemCallFailure | undefined;
   /** Has the guest of {@link kvmVcpuStart} stop. Does nothing otherwise. */
   kvmVcpuStop(vcpu: KvmVcpuHandle): void;
   /** Calls the guest out and keeps it out, until as many {@link kvmVcpuResume}. */

@@ -392,7 +392,12 @@ napi_value KvmBinding::VcpuHeartbeat(Arguments& arguments) {
   const bool beats = arguments.Bool(1);
   if (arguments.failed()) return nullptr;
   entry->heartbeat.reset();
-  if (beats) entry->heartbeat = std::make_unique<kernel::kvm::Heartbeat>(entry->vcpu->gate());
+  if (!beats) return nullptr;
+  auto started = kernel::kvm::Heartbeat::Start(entry->vcpu->gate());
+  if (const auto* error = std::get_if<SystemError>(&started)) {
+    return Failure(arguments.env(), *error);
+  }
+  entry->heartbeat = std::move(*std::get_if<std::unique_ptr<kernel::kvm::Heartbeat>>(&started));
   return nullptr;
 }
 
@@ -400,7 +405,11 @@ napi_value KvmBinding::VcpuStart(Arguments& arguments) {
   OpenVcpu* const entry = IdleVcpu(arguments, vcpus_);
   const napi_value callback = arguments.Function(1);
   if (arguments.failed()) return nullptr;
-  entry->runner = VcpuRunner::Start(arguments.env(), entry->vcpu, entry->answerer(), callback);
+  auto started = VcpuRunner::Start(arguments.env(), entry->vcpu, entry->answerer(), callback);
+  if (const auto* error = std::get_if<SystemError>(&started)) {
+    return Failure(arguments.env(), *error);
+  }
+  entry->runner = std::move(*std::get_if<std::shared_ptr<VcpuRunner>>(&started));
   return nullptr;
 }
 

@@ -25,9 +25,9 @@ bool Ask(napi_env env, napi_value callback, int question) {
 
 }  // namespace
 
-std::shared_ptr<VcpuRunner> VcpuRunner::Start(napi_env env, std::shared_ptr<kernel::kvm::Vcpu> vcpu,
-                                              kernel::kvm::Vcpu::Answerer answerer,
-                                              napi_value callback) {
+std::variant<std::shared_ptr<VcpuRunner>, kernel::SystemError> VcpuRunner::Start(
+    napi_env env, std::shared_ptr<kernel::kvm::Vcpu> vcpu, kernel::kvm::Vcpu::Answerer answerer,
+    napi_value callback) {
   auto runner = std::make_shared<VcpuRunner>(env, std::move(vcpu));
   auto share = std::make_unique<Share>(runner);
   const auto give_back = [](napi_env, void* data, void*) {
@@ -38,7 +38,7 @@ std::shared_ptr<VcpuRunner> VcpuRunner::Start(napi_env env, std::shared_ptr<kern
       runner.get(), CallJavaScript, &runner->event_loop_);
   if (status != napi_ok) {
     napi_throw_error(env, "ERR_INVALID_STATE", "the event loop takes no calls from threads");
-    return nullptr;
+    return std::shared_ptr<VcpuRunner>();
   }
   share.release();  // the finalizer has it
   // Hooks run in the opposite order: the thread ends before what it calls.
@@ -46,7 +46,12 @@ std::shared_ptr<VcpuRunner> VcpuRunner::Start(napi_env env, std::shared_ptr<kern
   const auto on_exit = [&self = *runner](const kernel::kvm::Failure& failure) {
     return self.OnExit(failure);
   };
-  runner->thread_.emplace(*runner->vcpu_, std::move(answerer), on_exit);
+  auto started = kernel::kvm::VcpuThread::Start(*runner->vcpu_, std::move(answerer), on_exit);
+  if (auto* error = std::get_if<kernel::SystemError>(&started)) {
+    runner->Finish(napi_tsfn_abort);
+    return std::move(*error);
+  }
+  runner->thread_ = std::move(*std::get_if<std::unique_ptr<kernel::kvm::VcpuThread>>(&started));
   return runner;
 }
 

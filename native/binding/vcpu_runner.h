@@ -5,7 +5,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <optional>
+#include <variant>
 
 #include "kernel/kvm_vcpu.h"
 #include "kernel/vcpu_thread.h"
@@ -22,17 +22,18 @@ namespace flatview::binding {
 class VcpuRunner {
  public:
   // `answerer` answers what it can on the thread. `callback` gets 0, or the errno of KVM_RUN
-  // (EINTR: stopped), and returns whether to go on. Null with a JavaScript exception pending if
-  // that fails.
-  static std::shared_ptr<VcpuRunner> Start(napi_env env, std::shared_ptr<kernel::kvm::Vcpu> vcpu,
-                                           kernel::kvm::Vcpu::Answerer answerer,
-                                           napi_value callback);
+  // (EINTR: stopped), and returns whether to go on.
+  //
+  // Null with a JavaScript exception pending if the event loop takes no calls.
+  static std::variant<std::shared_ptr<VcpuRunner>, kernel::SystemError> Start(
+      napi_env env, std::shared_ptr<kernel::kvm::Vcpu> vcpu, kernel::kvm::Vcpu::Answerer answerer,
+      napi_value callback);
 
   // Use Start().
   VcpuRunner(napi_env env, std::shared_ptr<kernel::kvm::Vcpu> vcpu)
       : env_(env), vcpu_(std::move(vcpu)) {}
 
-  bool running() const { return thread_.has_value(); }
+  bool running() const { return thread_ != nullptr; }
 
   // Has the guest stop, and JavaScript hear of it.
   void Stop();
@@ -53,7 +54,7 @@ class VcpuRunner {
   const napi_env env_;
   const std::shared_ptr<kernel::kvm::Vcpu> vcpu_;
   napi_threadsafe_function event_loop_ = nullptr;
-  std::optional<kernel::kvm::VcpuThread> thread_;
+  std::unique_ptr<kernel::kvm::VcpuThread> thread_;
 
   std::mutex mutex_;
   std::condition_variable answered_;

@@ -2,10 +2,14 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
-#include <thread>
+#include <optional>
+#include <utility>
+#include <variant>
 
 #include "kernel/guest_gate.h"
+#include "kernel/thread.h"
 
 namespace flatview::kernel::kvm {
 
@@ -15,8 +19,15 @@ class Heartbeat {
  public:
   static constexpr std::chrono::milliseconds kInterval{20};
 
-  // REQUIRES: `gate` outlives this.
-  explicit Heartbeat(GuestGate& gate) : gate_(gate), thread_([this] { Beat(); }) {}
+  // REQUIRES: `gate` outlives it.
+  [[nodiscard]] static std::variant<std::unique_ptr<Heartbeat>, SystemError> Start(
+      GuestGate& gate) {
+    std::unique_ptr<Heartbeat> made(new Heartbeat(gate));  // its constructor is private
+    auto started = Thread::Start([&self = *made] { self.Beat(); });
+    if (auto* error = std::get_if<SystemError>(&started)) return std::move(*error);
+    made->thread_.emplace(std::move(*std::get_if<Thread>(&started)));
+    return made;
+  }
   Heartbeat(const Heartbeat&) = delete;
   Heartbeat& operator=(const Heartbeat&) = delete;
   ~Heartbeat() {
@@ -25,10 +36,11 @@ class Heartbeat {
       ended_ = true;
     }
     end_.notify_one();
-    thread_.join();
   }
 
  private:
+  explicit Heartbeat(GuestGate& gate) : gate_(gate) {}
+
   void Beat() {
     std::unique_lock lock(mutex_);
     while (!end_.wait_for(lock, kInterval, [this] { return ended_; })) gate_.Call();
@@ -38,7 +50,7 @@ class Heartbeat {
   std::mutex mutex_;
   std::condition_variable end_;
   bool ended_ = false;
-  std::thread thread_;  // the last: starts when all else is there
+  std::optional<Thread> thread_;  // the last: waited for before all else goes
 };
 
 }  // namespace flatview::kernel::kvm

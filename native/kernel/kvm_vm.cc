@@ -19,12 +19,17 @@ size_t DirtyBitmapBytes(uint64_t pages) {
 }
 
 Failure Vm::RefuseOthers() const {
-  // Asks nothing of a VM, and of /dev/kvm, a vCPU or another file it is no ioctl at all. A slot
-  // that can't be has no log: a VM answers EINVAL.
-  DirtyLog log = {.slot = UINT32_MAX, .reserved = 0, .bitmap = nullptr};
-  Failure failure = AsFailure(Ioctl(fd_, kGetDirtyLog, &log, {{"slot", log.slot}}));
-  const bool is_vm = !failure || failure->number == EINVAL || failure->number == ENOENT;
-  return is_vm ? std::nullopt : failure;
+  // Takes away what can't be there: a VM complains of the eventfd. /dev/kvm and vCPUs don't know
+  // the request, and call that EINVAL.
+  constexpr uint32_t kDeassign = 4;  // KVM_IOEVENTFD_FLAG_DEASSIGN
+  Failure failure = SetIoEventFd({.data = 0,
+                                  .address = 0,
+                                  .size = 4,
+                                  .fd = FileDescriptor::kNone,
+                                  .flags = kDeassign,
+                                  .reserved = {}});
+  if (failure && failure->number == EBADF) return std::nullopt;
+  return SystemError{kIoEventFd.name, "", ENOTTY};
 }
 
 Answer Vm::CheckExtension(uint32_t capability) const {

@@ -30,12 +30,19 @@ class BlockedSignals {
 }  // namespace
 
 VcpuThread::VcpuThread(Vcpu& vcpu, Vcpu::Answerer answerer, OnExit on_exit)
-    : vcpu_(vcpu), answerer_(std::move(answerer)), on_exit_(std::move(on_exit)) {
-  const BlockedSignals blocked;
-  thread_ = std::thread([this] { Run(); });
-}
+    : vcpu_(vcpu), answerer_(std::move(answerer)), on_exit_(std::move(on_exit)) {}
 
-VcpuThread::~VcpuThread() { thread_.join(); }
+std::variant<std::unique_ptr<VcpuThread>, SystemError> VcpuThread::Start(Vcpu& vcpu,
+                                                                         Vcpu::Answerer answerer,
+                                                                         OnExit on_exit) {
+  std::unique_ptr<VcpuThread> made(
+      new VcpuThread(vcpu, std::move(answerer), std::move(on_exit)));  // its constructor is private
+  const BlockedSignals blocked;
+  auto started = Thread::Start([&self = *made] { self.Run(); });
+  if (auto* error = std::get_if<SystemError>(&started)) return std::move(*error);
+  made->thread_.emplace(std::move(*std::get_if<Thread>(&started)));
+  return made;
+}
 
 void VcpuThread::Stop() {
   stopped_ = true;

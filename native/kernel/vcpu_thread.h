@@ -2,9 +2,12 @@
 
 #include <atomic>
 #include <functional>
-#include <thread>
+#include <memory>
+#include <optional>
+#include <variant>
 
 #include "kernel/kvm_vcpu.h"
+#include "kernel/thread.h"
 
 namespace flatview::kernel::kvm {
 
@@ -20,9 +23,10 @@ class VcpuThread {
   // Exits that `answerer` answers, on the thread too, are nobody else's.
   //
   // REQUIRES: `vcpu` outlives this, its gate is open, and nobody else runs it.
-  VcpuThread(Vcpu& vcpu, Vcpu::Answerer answerer, OnExit on_exit);
+  [[nodiscard]] static std::variant<std::unique_ptr<VcpuThread>, SystemError> Start(
+      Vcpu& vcpu, Vcpu::Answerer answerer, OnExit on_exit);
   // Waits until on_exit has returned false, or the gate is closed.
-  ~VcpuThread();
+  ~VcpuThread() = default;
 
   VcpuThread(const VcpuThread&) = delete;
   VcpuThread& operator=(const VcpuThread&) = delete;
@@ -31,13 +35,14 @@ class VcpuThread {
   void Stop();
 
  private:
+  VcpuThread(Vcpu& vcpu, Vcpu::Answerer answerer, OnExit on_exit);
   void Run();
 
   Vcpu& vcpu_;
   const Vcpu::Answerer answerer_;
   const OnExit on_exit_;
   std::atomic<bool> stopped_ = false;
-  std::thread thread_;  // the last: starts when all else is there
+  std::optional<Thread> thread_;  // the last: waited for before all else goes
 };
 
 }  // namespace flatview::kernel::kvm
