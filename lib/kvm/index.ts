@@ -25,6 +25,7 @@ export {
   type Segment,
   type SpecialRegisters,
 } from './registers.js';
+export type { GuestMemfdOf } from './slot-rules.js';
 export type { GuestMemfd, MemorySlot } from './slot-step.js';
 export type { SlotVerdict } from './slot-verdict.js';
 export type { RunHereOptions, Vcpu } from './vcpu.js';

@@ -3,21 +3,19 @@ import { FlatviewError, withUndoFailures } from '../errors.js';
 import { clip, mapPages } from '../mapping/map-pages.js';
 import { MappedSpace } from '../mapping/mapped-space.js';
 import { isEmptyPlan, type MappingPlan, planCost } from '../mapping/mapping-plan.js';
-import type { MappingRules } from '../mapping/mapping-rules.js';
 import type { AddressRange } from '../mapping/page-mapping.js';
 import { common, inOrder, uncovered } from '../mapping/sorted-ranges.js';
 import type { AddressSpace } from '../memory/address-space.js';
 import type { FlatRange } from '../memory/flat-view.js';
 import type { MemoryListener } from '../memory/memory-listener.js';
-import type { MemoryRegion } from '../memory/memory-region.js';
-import { RamRegion } from '../memory/ram-region.js';
 import type { MemoryRegionSection } from '../memory/section.js';
 import { findGuestAddressLimit } from './guest-address-limit.js';
 import { type KvmVm, kvmCapability } from './kvm-interface.js';
 import { type NumberedPlan, numbered, outOfSlots } from './numbered-plan.js';
 import { markWritten, SlotDirtyLog } from './slot-dirty-log.js';
 import { SlotNumbers } from './slot-numbers.js';
-import { carryOut, type GuestMemfd, type MemorySlot, slotId } from './slot-step.js';
+import { type GuestMemfdOf, memfdOf, slotRules } from './slot-rules.js';
+import { carryOut, type MemorySlot, slotId } from './slot-step.js';
 import { mappedVerdict, notRestored, refusedVerdict, type SlotVerdict } from './slot-verdict.js';
 
 /** What {@link KvmMemorySlots} can be told. */
@@ -42,7 +40,7 @@ export interface KvmMemorySlotsOptions {
    * answer must stay the same as long as the region is there. The kernel neither moves such slots nor says which of
    * their pages are written; where the region is read-only they have no private pages.
    */
-  readonly guestMemfd?: (region: RamRegion) => GuestMemfd | undefined;
+  readonly guestMemfd?: GuestMemfdOf;
   /**
    * Whether memory that shows at another address takes its slot along; else it gets a new one. Kernels refuse moves
    * (EINVAL) while a device of the host watches guest pages, as KVMGT does. Default: true.
@@ -57,9 +55,6 @@ export interface KvmMemorySlotsOptions {
   /** Bytes of guest-physical addresses. Default: found out by trying. */
   readonly guestAddressLimit?: AddressLike;
 }
-
-/** KVM's pages are 4 KiB or more, so this is the largest power of two that a slot can hold: 2^30 pages. */
-const largestSlotPages = 1n << 30n;
 
 /** What a kernel has that doesn't say. */
 const fewestSlots = 32;
@@ -113,7 +108,7 @@ export class KvmMemorySlots implements MemoryListener {
       options.guestAddressLimit ?? findGuestAddressLimit(vm, lastSlot),
       'guestAddressLimit',
     );
-    this.#mapped = new MappedSpace<MemorySlot>(rulesOf(vm, limit, options), {
+    this.#mapped = new MappedSpace<MemorySlot>(slotRules(vm, limit, options.guestMemfd), {
       canMove: ({ guestMemfd }) => move && guestMemfd === undefined,
     });
     this.#dirtyLog = new SlotDirtyLog(vm, addressSpaceId, manualDirtyLog);
@@ -148,9 +143,9 @@ export class KvmMemorySlots implements MemoryListener {
    */
   commit(): void {
     try {
-      const prepared = this.#prepare();
-      if (isEmptyPlan(prepared.plan)) this.#mapped.installed([], []);
-      else this.#carryOut(prepared);
+      const plan = this.#mapped.plan(this.#damaged);
+      if (isEmptyPlan(plan)) this.#mapped.installed([], []);
+      else this.#carryOut(this.#numbered(plan) ?? this.#joined());
       this.#damaged = [];
     } finally {
       this.#mapped.forget();
@@ -224,20 +219,17 @@ export class KvmMemorySlots implements MemoryListener {
     ].sort((a, b) => (a.first < b.first ? -1 : 1));
   }
 
-  /** What is to be done: with as few slots as can be, where there are too few for leaving all others alone. */
-  #prepare(): NumberedPlan {
-    const plan = this.#mapped.plan(this.#damaged);
-    const prepared = this.#numbered(plan);
-    if (prepared !== undefined) return prepared;
-    const anew = this.#mapped.plan([], { exact: true });
-    const merged = this.#numbered(anew);
-    if (merged !== undefined) return merged;
-    throw outOfSlots(this.slotLimit, [...this.slots], anew);
+  /** The plan with as few slots as can be, for when there are too few for leaving slots alone. */
+  #joined(): NumberedPlan {
+    const plan = this.#mapped.plan([], { exact: true });
+    const joined = this.#numbered(plan);
+    if (joined !== undefined) return joined;
+    throw outOfSlots(this.slotLimit, this.slots, plan);
   }
 
   #numbered(plan: MappingPlan<MemorySlot>): NumberedPlan | undefined {
     return numbered(plan, this.#numbers, ({ region, offset, readonly }) => {
-      const memfd = readonly ? undefined : memfdOf(region, this.#options);
+      const memfd = readonly ? undefined : memfdOf(region, this.#options.guestMemfd);
       return memfd && { fd: memfd.fd, offset: memfd.offset + offset };
     });
   }
@@ -292,27 +284,4 @@ export class KvmMemorySlots implements MemoryListener {
       `${this.name} shows ${this.#space.label} to the guest; ${space.label} needs slots of its own`,
     );
   }
-}
-
-function rulesOf(
-  vm: KvmVm,
-  guestAddressLimit: bigint,
-  options: KvmMemorySlotsOptions,
-): MappingRules {
-  const { pageSize } = vm;
-  return {
-    pageSize,
-    largestMapping: largestSlotPages * pageSize,
-    kinds: new Set(['ram', 'rom', 'ram-device', 'rom-device']),
-    canMapReadonly: vm.checkExtension(kvmCapability.readonlyMem) > 0,
-    windows: [{ address: 0n, size: guestAddressLimit }],
-    canWatch: ({ region }) => memfdOf(region, options) === undefined,
-  };
-}
-
-function memfdOf(
-  region: MemoryRegion,
-  { guestMemfd }: KvmMemorySlotsOptions,
-): GuestMemfd | undefined {
-  return region instanceof RamRegion ? guestMemfd?.(region) : undefined;
 }

@@ -106,6 +106,22 @@ describe('the published package', () => {
     assert.equal(run(scratch, process.execPath, 'program.mjs'), output);
   });
 
+  it('has its parts under names of their own, which work together', () => {
+    const parts = `
+import { MemoryTopology } from 'flatview';
+import { KvmMemorySlots } from 'flatview/kvm';
+import { mapPages } from 'flatview/mapping';
+import { SimulatedKvm } from 'flatview/simulated';
+const topology = new MemoryTopology();
+const memory = topology.addressSpace('memory', topology.ram('ram', 0x2000));
+const slots = new KvmMemorySlots(new SimulatedKvm());
+memory.addListener(slots);
+console.log(slots.slots.length, memory.explain(0).verdicts[0].code, typeof mapPages);
+`;
+    writeFileSync(path.join(scratch, 'parts.mjs'), parts);
+    assert.equal(run(scratch, process.execPath, 'parts.mjs'), '1 mapped function\n');
+  });
+
   it('is required by a CommonJS module', () => {
     writeFileSync(
       path.join(scratch, 'program.cjs'),
@@ -120,7 +136,11 @@ describe('the published package', () => {
     writeFileSync(
       path.join(folder, 'program.mts'),
       `import { MemoryTopology } from 'flatview';
+import { KvmMemorySlots } from 'flatview/kvm';
+import { refusalCodes } from 'flatview/mapping';
+import { SimulatedKvm } from 'flatview/simulated';
 declare const console: { log(...values: string[]): void };
+console.log(String(new KvmMemorySlots(new SimulatedKvm()).slotLimit), refusalCodes['sub-page']);
 ${body}`,
     );
     const compilerOptions = {
