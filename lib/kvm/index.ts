@@ -1,4 +1,5 @@
 export { KvmCoalescedMmio } from './coalesced-mmio.js';
+export type { DirtyPage } from './dirty-ring.js';
 export { EventFd } from './event-fd.js';
 export type { GuestSpaces } from './guest-bus.js';
 export { type KvmBus, KvmIoEventFds } from './ioeventfds.js';

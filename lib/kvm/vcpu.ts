@@ -3,6 +3,7 @@ import { FlatviewError } from '../errors.js';
 import { addon } from '../native/addon.js';
 import { type KvmVcpuHandle, registerSet } from '../native/kvm-addon.js';
 import { CoalescedRing, type CoalescedRingPlace } from './coalesced-ring.js';
+import { type DirtyPage, DirtyRing } from './dirty-ring.js';
 import type { GuestBus } from './guest-bus.js';
 import { kvmCall } from './kvm-call.js';
 import { kvmRefusal } from './kvm-ioctl-error.js';
@@ -58,6 +59,7 @@ export class Vcpu {
   #handle: KvmVcpuHandle | undefined;
   readonly #bus: GuestBus;
   readonly #page: RunPage;
+  readonly #dirtyRing: DirtyRing | undefined;
   /** The run on a thread of its own; `here` on the caller's. */
   #run: Run | 'here' | undefined;
 
@@ -68,6 +70,7 @@ export class Vcpu {
     vm: VirtualMachine,
     bus: GuestBus,
     ring: CoalescedRingPlace,
+    dirtyRingBytes: number,
   ) {
     const window = addon.kvmVcpuWindow(handle);
     if (window === undefined) {
@@ -80,6 +83,8 @@ export class Vcpu {
     this.#handle = handle;
     this.#bus = bus;
     this.#page = new RunPage(window);
+    this.#dirtyRing =
+      dirtyRingBytes === 0 ? undefined : new DirtyRing(window, dirtyRingBytes, ring.pageSize);
     abandoned.register(this, handle, this);
   }
 
@@ -202,6 +207,17 @@ export class Vcpu {
       this.#run = undefined;
       if (this.#handle !== undefined) addon.kvmVcpuHeartbeat(vcpu, false);
     }
+  }
+
+  /**
+   * The pages that the guest wrote since the last time, of slots that are watched. They are watched again after
+   * {@link VirtualMachine.resetDirtyRings}. Without a dirty ring there are none.
+   *
+   * @throws `ERR_KVM_CLOSED`
+   */
+  harvestDirtyPages(): DirtyPage[] {
+    this.#open();
+    return this.#dirtyRing?.harvest() ?? [];
   }
 
   /** Has {@link run} end with `stopped`, once the exit that is being answered is. Does nothing when it doesn't run. */

@@ -185,7 +185,7 @@ export class VirtualMachine implements KvmVm {
     );
     const ringPage = this.checkExtension(kvmCapability.coalescedMmio);
     const ring = { page: ringPage, pageSize: Number(this.pageSize), bus: this.#bus };
-    const vcpu = new Vcpu(handle, id, this, new GuestBus(spaces), ring);
+    const vcpu = new Vcpu(handle, id, this, new GuestBus(spaces), ring, this.#dirtyRingBytes);
     if (spaces.memory !== undefined) this.#directMemory(spaces.memory).serve(handle);
     this.#vcpus.add(vcpu);
     for (let pause = 0; pause < this.#pauses; pause++) vcpu.requestPause();

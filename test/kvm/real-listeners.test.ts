@@ -41,14 +41,20 @@ test(
     guest.system.addSubregion(0xf_8000n, bar);
     const run = guest.vcpu.run();
     const rounds = () => guest.memory.read(dataAddress, 2).value;
-    for (let move = 0; move < 200; move++) {
-      const before = rounds();
+    const aRound = async () => {
+      for (const before = rounds(); rounds() === before; ) await setImmediate();
+    };
+    for (let move = 0; move < 100; move++) {
       bar.address = move % 2 === 0 ? 0xf_9000n : 0xf_8000n;
-      while (rounds() === before) await setImmediate();
+      // During the commit the guest may have exited at the old place, and got its answer from there.
+      await aRound();
+      await aRound();
+      const settled = guest.vcpu.directAnswers.memory;
+      await aRound();
+      assert.equal(guest.vcpu.directAnswers.memory, settled, 'exits where a slot is');
     }
     bar.memory!.store(0n, 2, 0x7777n);
     assert.equal((await run).kind, 'halt');
-    assert.equal(guest.vcpu.directAnswers.memory, 0);
     guest.close();
   },
 );

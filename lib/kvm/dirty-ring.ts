@@ -1,0 +1,46 @@
+/** struct kvm_dirty_gfn: sizes and places in bytes. */
+const layout = { bytes: 16, flags: 0, slot: 4, page: 8 } as const;
+
+/** The states of an entry. */
+const state = { dirty: 1, harvested: 2 } as const;
+
+/** Which page of what a vCPU's descriptor maps is the first of its ring: KVM_DIRTY_LOG_PAGE_OFFSET. */
+const firstPage = 64;
+
+/** A page that the guest wrote. */
+export interface DirtyPage {
+  /** As in {@link UserMemoryRegion.slot}. */
+  readonly slot: number;
+  /** Number of the page within the slot. */
+  readonly page: bigint;
+}
+
+/**
+ * A vCPU's ring of pages that it wrote (KVM_CAP_DIRTY_LOG_RING). The kernel adds; this side harvests in the same order
+ * and marks what it has taken; {@link VirtualMachine.resetDirtyRings} gives that back.
+ */
+export class DirtyRing {
+  readonly #entries: Uint32Array;
+  readonly #pages: BigUint64Array;
+  #next = 0;
+
+  /** @param window What the vCPU's descriptor maps. */
+  constructor(window: ArrayBuffer, bytes: number, pageSize: number) {
+    this.#entries = new Uint32Array(window, firstPage * pageSize, bytes / 4);
+    this.#pages = new BigUint64Array(window, firstPage * pageSize, bytes / 8);
+  }
+
+  /** The pages since the last time, in the order in which they were written first. */
+  harvest(): DirtyPage[] {
+    const pages: DirtyPage[] = [];
+    for (;;) {
+      const word = (this.#next * layout.bytes) / 4;
+      // Reading the state orders what follows: the kernel writes it last.
+      if (Atomics.load(this.#entries, word + layout.flags / 4) !== state.dirty) return pages;
+      const slot = this.#entries[word + layout.slot / 4] ?? 0;
+      pages.push({ slot, page: this.#pages[(word * 4 + layout.page) / 8] ?? 0n });
+      Atomics.store(this.#entries, word + layout.flags / 4, state.harvested);
+      this.#next = (this.#next + 1) % (this.#entries.byteLength / layout.bytes);
+    }
+  }
+}
