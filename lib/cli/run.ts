@@ -79,7 +79,7 @@ function commandLine(session: Session, streams: Streams, done: (status: number) 
 
   program
     .command('demo')
-    .description('render a real dump, explain an address, move a BAR and listen')
+    .description('run a guest on KVM, and move its memory under it (examples/tiny-vmm)')
     .action(async () => done(await demo(session)));
 
   return program;

@@ -81,6 +81,6 @@ suite('flatview as a process', () => {
   test('runs the demo', async () => {
     const { status, stdout } = await outcome(start(['demo']));
     assert.equal(status, 0);
-    assert.match(stdout, /A listener hears:/);
+    assert.match(stdout, /guest: Done\. Good night!/);
   });
 });
