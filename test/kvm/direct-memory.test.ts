@@ -52,7 +52,7 @@ test(
     ram.memory!.store(0x40n, 2, 0x77n);
     const window = guest.topology.alias('window', ram, { offset: 0x40n, size: 0x10n });
     const run = guest.vcpu.run();
-    await setImmediate();
+    while (guest.vcpu.directAnswers.unassigned === 0) await setImmediate();
     guest.system.addSubregion(0xf_9000n, window);
     await setImmediate();
     window.address = 0xf_8000n;
