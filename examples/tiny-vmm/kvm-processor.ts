@@ -43,13 +43,12 @@ export class KvmProcessor implements Processor {
     if (kind !== 'halt') throw new Error(`the guest did not halt, but: ${kind}`);
   }
 
-  pausedDuring(body: () => void): void {
+  pause(): void {
     this.vm.pauseVcpus();
-    try {
-      body();
-    } finally {
-      this.vm.resumeVcpus();
-    }
+  }
+
+  resume(): void {
+    this.vm.resumeVcpus();
   }
 
   close(): void {

@@ -29,7 +29,8 @@ export interface Processor {
    * @param meanwhile Called every now and then while it runs.
    */
   run(meanwhile: () => void): Promise<void>;
-  /** Does something while the processor is out of the guest. */
-  pausedDuring(body: () => void): void;
+  /** Returns when the processor is out of the guest, and keeps it out until {@link resume}. */
+  pause(): void;
+  resume(): void;
   close(): void;
 }

@@ -59,6 +59,8 @@ class Story {
     });
     this.#processor = makeProcessor(this.#machine, way);
     this.#slots = new KvmMemorySlots(this.#processor.vm, {
+      pause: () => this.#processor.pause(),
+      resume: () => this.#processor.resume(),
       review: (plan) => this.#tellPlan(plan),
     });
   }
@@ -88,7 +90,10 @@ class Story {
       this.#machine.setCardReady();
       return;
     }
-    this.#processor.pausedDuring(() => this.#machine.moveCard(cardPlaces[1]));
+    // The guest is to find the card and the word in RAM that says where it is in step.
+    this.#processor.pause();
+    this.#machine.moveCard(cardPlaces[1]);
+    this.#processor.resume();
     this.#pollsBefore = this.#machine.polls;
   }
 
