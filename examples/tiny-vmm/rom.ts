@@ -1,5 +1,5 @@
 // The guest's program, as a listing: address, bytes, and behind the semicolon what GNU as makes them from (.code16, Intel
-// syntax). test/examples/rom.test.ts assembles it again and compares.
+// syntax). test/examples/tiny-vmm.test.ts assembles it again and compares.
 
 const listing = String.raw`
                             ; start:
