@@ -170,8 +170,8 @@ export class FlatView {
     words[0] = wanted;
     const low = halves[0] ?? 0;
     const high = halves[1] ?? 0;
-    const cached = this.#cache?.at(low, high);
-    if (cached?.contains(wanted)) {
+    const cached = this.#cache?.find(wanted, low, high);
+    if (cached !== undefined) {
       this.#recent = cached;
       return cached;
     }
