@@ -47,7 +47,7 @@ export function mapPages(ranges: Iterable<FlatRange>, rules: MappingRules): Mapp
 export function clip(range: FlatRange, start: bigint, end: bigint): FlatRange {
   if (start === range.address && end === endOf(range)) return range;
   const offset = range.offset + (start - range.address);
-  return new FlatRange(start, end - start, range.region, offset, range.attributes);
+  return new FlatRange(start, end - 1n, range.region, offset, range.attributes);
 }
 
 /** A range that can be mapped as far as its pages are whole. */

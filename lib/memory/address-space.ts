@@ -1,9 +1,10 @@
-import { type AddressLike, toAddress } from '../address.js';
+import type { AddressLike } from '../address.js';
 import { FlatviewError } from '../errors.js';
 import * as access from './access/address-space-access.js';
 import { BounceBuffers } from './access/bounce-buffers.js';
 import { type DmaMapOptions, type DmaMapping, mapDma } from './access/dma-mapping.js';
 import type { Endianness, MemTxAttributes, MemTxResult } from './access/mem-tx.js';
+import type { BorrowedView } from './engine.js';
 import { type Explanation, explain } from './explain.js';
 import type { FlatView } from './flat-view.js';
 import type { SharedAddressSpace } from './flat-view-reader.js';
@@ -33,6 +34,8 @@ export class AddressSpace {
   state: AddressSpaceState = 'gone';
   /** @internal What {@link share} returned. */
   shared: SharedAddressSpace | undefined;
+  /** @internal The views that accesses were made in, for the next ones: as many as were under way at the same time. */
+  readonly idleViews: BorrowedView[] = [];
   #bounceBuffers: BounceBuffers | undefined;
 
   /** @internal */
@@ -49,8 +52,8 @@ export class AddressSpace {
   }
 
   /**
-   * What shows here since the last commit. A snapshot: it stays as it is. Address spaces that show the same region
-   * have the same one.
+   * What shows here since the last commit: nothing before the transaction that made this is over. A snapshot: it stays
+   * as it is. Address spaces that show the same region have the same one.
    *
    * @throws `ERR_ADDRESS_SPACE_DESTROYED`, `ERR_TOPOLOGY_CLOSED`
    */
@@ -69,6 +72,11 @@ export class AddressSpace {
     return this.topology.share(this);
   }
 
+  /** @internal What shows here now, for one access: to be given back to {@link idleViews}. */
+  borrowView(): BorrowedView {
+    return this.topology.borrowView(this);
+  }
+
   /** Whether {@link destroy} was called, or the transaction that made this was undone. */
   get isDestroyed(): boolean {
     return this.state === 'gone';
@@ -85,7 +93,10 @@ export class AddressSpace {
    * @throws `ERR_ADDRESS_RANGE`
    */
   lookup(address: AddressLike): MemoryRegionSection | undefined {
-    const range = this.flatView.lookup(toAddress(address, () => `address in ${this.label}`));
+    const wanted = access.addressIn(this, address);
+    const lent = this.borrowView();
+    const range = lent.view.lookup(wanted);
+    this.idleViews.push(lent);
     return range && new MemoryRegionSection(this, range);
   }
 

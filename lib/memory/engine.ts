@@ -18,6 +18,13 @@ export interface RowDetails {
   isTouched(region: MemoryRegion): boolean;
 }
 
+/** A view that is lent for one access. */
+export interface BorrowedView {
+  readonly view: FlatView;
+  /** As of which published commit. */
+  generation: number;
+}
+
 const nobody: readonly AddressSpace[] = [];
 
 /** What the engine answers when it refuses a batch. */
@@ -136,6 +143,21 @@ export class Engine {
     return view;
   }
 
+  /**
+   * Lends a view of what `space` shows now: a snapshot until it is given back to `space.idleViews`, from where it
+   * is lent again, also after the next commit. A {@link viewOf} of every commit would cost more than the
+   * commit itself, and live until it is collected.
+   */
+  borrowView(space: AddressSpace): BorrowedView {
+    const idle = space.idleViews.pop();
+    if (idle === undefined) return { view: this.#newView(space), generation: this.#generation };
+    if (idle.generation !== this.#generation) {
+      idle.view.renew(this.handle, space.id, this.regions.regions);
+      idle.generation = this.#generation;
+    }
+    return idle;
+  }
+
   /** Has other threads find the views of `space`. Returns the token by which they do. */
   share(space: AddressSpace): bigint {
     if (!this.#isShared) this.regions.useNames(new RegionNames(this.handle));
@@ -146,10 +168,14 @@ export class Engine {
   #viewBySerial(serial: number, space: AddressSpace): FlatView {
     const known = this.#views.get(serial)?.deref();
     if (known !== undefined) return known;
-    const view = new FlatView(addon.viewAcquire(this.handle, space.id), this.regions.regions);
+    const view = this.#newView(space, forget(this.#views, serial));
     this.#views.set(serial, new WeakRef(view));
-    forgotten.register(view, { views: this.#views, serial });
     return view;
+  }
+
+  #newView(space: AddressSpace, collected?: () => void): FlatView {
+    const handle = addon.viewAcquire(this.handle, space.id);
+    return new FlatView(handle, this.regions.regions, collected);
   }
 
   #fillBatch(): void {
@@ -205,8 +231,9 @@ const abandoned: FinalizationRegistry<number> = new FinalizationRegistry((handle
   addon.engineDestroy(handle),
 );
 
-/** Drops the entries of views that were collected. */
-const forgotten: FinalizationRegistry<{ views: Map<number, WeakRef<FlatView>>; serial: number }> =
-  new FinalizationRegistry(({ views, serial }) => {
+/** Drops the entry of a view that was collected, unless there is a new one for the same number. */
+function forget(views: Map<number, WeakRef<FlatView>>, serial: number): () => void {
+  return () => {
     if (views.get(serial)?.deref() === undefined) views.delete(serial);
-  });
+  };
+}

@@ -1,7 +1,15 @@
-import { type AddressLike, toAddress, wholeRange } from '../address.js';
+import { type AddressLike, lastAddress, toAddress } from '../address.js';
 import { addon, exchange } from '../native/addon.js';
-import { noRegion, rangeField, rangeFlag, rangeLayout } from '../native/engine-addon.js';
+import {
+  type EngineHandle,
+  noRegion,
+  rangeField,
+  rangeFlag,
+  rangeLayout,
+  type ViewHandle,
+} from '../native/engine-addon.js';
 import type { MemoryRegion } from './memory-region.js';
+import { RangeCache } from './range-cache.js';
 import type { RegionsById } from './region-table.js';
 
 /** How many ranges are fetched at a time when iterating: few at first, because often only the first one is wanted. */
@@ -15,8 +23,8 @@ const chunkRanges = { first: 2, most: 64 };
 export class FlatRange<Region = MemoryRegion> {
   /** First address, in bytes. */
   readonly address: bigint;
-  /** Size in bytes, 1 to 2^64. */
-  readonly size: bigint;
+  /** Last address, inclusive. */
+  readonly last: bigint;
   /** The region that answers. */
   readonly region: Region;
   /** Offset within the region of the first address, in bytes. */
@@ -25,17 +33,17 @@ export class FlatRange<Region = MemoryRegion> {
   readonly #attributes: number;
 
   /** @internal */
-  constructor(address: bigint, size: bigint, region: Region, offset: bigint, attributes: number) {
+  constructor(address: bigint, last: bigint, region: Region, offset: bigint, attributes: number) {
     this.address = address;
-    this.size = size;
+    this.last = last;
     this.region = region;
     this.offset = offset;
     this.#attributes = attributes;
   }
 
-  /** Last address, inclusive. */
-  get last(): bigint {
-    return this.address + this.size - 1n;
+  /** Size in bytes, 1 to 2^64. */
+  get size(): bigint {
+    return this.last - this.address + 1n;
   }
 
   /** Read-only by the region itself or by a container or alias that shows it here. */
@@ -73,12 +81,12 @@ export class FlatRange<Region = MemoryRegion> {
   withDirtyLogMask(mask: number): FlatRange<Region> {
     const { shift, mask: field } = rangeField.dirtyLogMask;
     const attributes = (this.#attributes & ~(field << shift)) | ((mask & field) << shift);
-    return new FlatRange(this.address, this.size, this.region, this.offset, attributes);
+    return new FlatRange(this.address, this.last, this.region, this.offset, attributes);
   }
 
   /** Whether `address` lies in this range. */
   contains(address: bigint): boolean {
-    return address >= this.address && address - this.address < this.size;
+    return address >= this.address && address <= this.last;
   }
 }
 
@@ -88,15 +96,32 @@ export class FlatRange<Region = MemoryRegion> {
  */
 export class FlatView {
   readonly #handle: number;
-  readonly #regions: RegionsById;
+  #regions: RegionsById;
   /** The range that was found last: accesses come in runs. */
   #recent: FlatRange | undefined;
+  /** What was found before that, if anything was. */
+  #cache: RangeCache | undefined;
 
-  /** @internal Takes over `handle`, which is released when this object is collected. */
-  constructor(handle: number, regions: RegionsById) {
+  /**
+   * @internal
+   * @param handle Is taken over, and released when this object is collected.
+   * @param collected Called then. Must not refer to this object.
+   */
+  constructor(handle: ViewHandle, regions: RegionsById, collected?: () => void) {
     this.#handle = handle;
     this.#regions = regions;
-    released.register(this, handle);
+    collections.register(this, { handle, collected });
+  }
+
+  /**
+   * @internal Shows what address space `id` shows now. For a view that is no snapshot for anybody: the engine's own
+   * (`Engine.borrowView`).
+   */
+  renew(engine: EngineHandle, id: number, regions: RegionsById): void {
+    this.#regions = regions;
+    if (!addon.viewRenew(this.#handle, engine, id)) return;
+    this.#recent = undefined;
+    this.#cache = undefined;
   }
 
   /** The region that was rendered, after short cuts; `undefined` for the empty view. */
@@ -128,8 +153,8 @@ export class FlatView {
       yield* chunk;
       const end = chunk.at(-1);
       if (count < wanted || end === undefined) return;
-      next = end.address + end.size;
-      if (next === wholeRange) return;
+      if (end.last === lastAddress) return;
+      next = end.last + 1n;
     }
   }
 
@@ -139,13 +164,26 @@ export class FlatView {
    * @throws `ERR_ADDRESS_RANGE` unless it is an integer of 0 to 2^64 - 1.
    */
   lookup(address: AddressLike): FlatRange | undefined {
+    if (typeof address === 'bigint' && this.#recent?.contains(address)) return this.#recent;
     const wanted = toAddress(address, 'address');
-    if (this.#recent?.contains(wanted)) return this.#recent;
-    exchange.words[0] = wanted;
+    const { words, halves } = exchange;
+    words[0] = wanted;
+    const low = halves[0] ?? 0;
+    const high = halves[1] ?? 0;
+    const cached = this.#cache?.find(wanted, low, high);
+    if (cached !== undefined) {
+      this.#recent = cached;
+      return cached;
+    }
     addon.viewLookup(this.#handle);
-    if (exchange.halves[rangeLayout.region] === noRegion) return undefined;
-    this.#recent = decodeRange(0, this.#regions);
-    return this.#recent;
+    if (halves[rangeLayout.region] === noRegion) return undefined;
+    const found = decodeRange(0, this.#regions);
+    if (this.#recent !== undefined) {
+      this.#cache ??= new RangeCache(this.rangeCount);
+      this.#cache.put(low, high, found);
+    }
+    this.#recent = found;
+    return found;
   }
 
   [Symbol.iterator](): IterableIterator<FlatRange> {
@@ -154,9 +192,13 @@ export class FlatView {
 }
 
 /** Releases the engine's snapshot when nobody holds the view any more. */
-const released: FinalizationRegistry<number> = new FinalizationRegistry((handle) =>
-  addon.viewRelease(handle),
-);
+const collections: FinalizationRegistry<{
+  readonly handle: ViewHandle;
+  readonly collected: (() => void) | undefined;
+}> = new FinalizationRegistry(({ handle, collected }) => {
+  addon.viewRelease(handle);
+  collected?.();
+});
 
 /** @internal The range whose record starts at word `at` of the exchange buffer. */
 export function decodeRange<Region>(
@@ -171,5 +213,5 @@ export function decodeRange<Region>(
   const attributes = halves[at * 2 + rangeLayout.attributes] ?? 0;
   const region = regions[id];
   if (region === undefined) throw new Error(`the engine shows region ${id}, which does not exist`);
-  return new FlatRange(first, last - first + 1n, region, offset, attributes);
+  return new FlatRange(first, last, region, offset, attributes);
 }

@@ -9,18 +9,17 @@ export class MemoryRegionSection extends FlatRange {
 
   /** @internal */
   constructor(addressSpace: AddressSpace, range: FlatRange) {
-    super(range.address, range.size, range.region, range.offset, range.attributes);
+    super(range.address, range.last, range.region, range.offset, range.attributes);
     this.addressSpace = addressSpace;
   }
 
   /** @internal The part of this section that lies in `size` bytes at `address`, which it must touch. */
   within(address: bigint, size: bigint): MemoryRegionSection {
     const start = address > this.address ? address : this.address;
-    const wantedEnd = address + size;
-    const ownEnd = this.address + this.size;
-    const end = wantedEnd < ownEnd ? wantedEnd : ownEnd;
+    const wantedLast = address + size - 1n;
+    const last = wantedLast < this.last ? wantedLast : this.last;
     const offset = this.offset + (start - this.address);
-    const part = new FlatRange(start, end - start, this.region, offset, this.attributes);
+    const part = new FlatRange(start, last, this.region, offset, this.attributes);
     return new MemoryRegionSection(this.addressSpace, part);
   }
 }

@@ -6,7 +6,7 @@ import { AddressSpace } from './address-space.js';
 import { type AliasOptions, AliasRegion } from './alias-region.js';
 import { Announcer } from './announcer.js';
 import { DirtyLog } from './dirty-log.js';
-import { Engine, type RowDetails } from './engine.js';
+import { type BorrowedView, Engine, type RowDetails } from './engine.js';
 import type { FlatView } from './flat-view.js';
 import type { SharedAddressSpace } from './flat-view-reader.js';
 import { IoRegion } from './io-region.js';
@@ -345,6 +345,13 @@ export class MemoryTopology {
     this.#assertOpen();
     space.assertLive();
     return this.#engine.viewOf(space);
+  }
+
+  /** @internal See {@link Engine.borrowView}. */
+  borrowView(space: AddressSpace): BorrowedView {
+    this.#assertOpen();
+    space.assertLive();
+    return this.#engine.borrowView(space);
   }
 
   /** @internal Has other threads find the views of `space`. */

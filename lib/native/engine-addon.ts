@@ -230,12 +230,19 @@ export interface EngineAddon {
 
   /**
    * Tells views apart: the same number is the same view, which address spaces share or which a commit left alone.
-   * 0 is the empty view, where nothing answers.
+   * 0 is the empty view, where nothing answers; an address space that the engine doesn't know shows that.
    */
   engineViewSerial(engine: EngineHandle, addressSpace: number): number;
 
   /** Holds what the address space shows at present, until {@link viewRelease}. */
   viewAcquire(engine: EngineHandle, addressSpace: number): ViewHandle;
+
+  /**
+   * Has `view` stand for what the address space shows at present.
+   *
+   * @returns Whether that is another view than before.
+   */
+  viewRenew(view: ViewHandle, engine: EngineHandle, addressSpace: number): boolean;
 
   viewRelease(view: ViewHandle): void;
 

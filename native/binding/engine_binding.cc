@@ -22,7 +22,7 @@ constexpr size_t kMinExchangeBytes = 4096;
 // take old views for cheap, and leave hundreds of megabytes of them.
 constexpr int64_t kViewBytes = 1024;
 
-constexpr std::array<Function, 18> kFunctions = {{
+constexpr std::array<Function, 19> kFunctions = {{
     {"useExchange", Callback<&EngineBinding::UseExchange>},
     {"engineCreate", Callback<&EngineBinding::Create>},
     {"engineDestroy", Callback<&EngineBinding::Destroy>},
@@ -36,6 +36,7 @@ constexpr std::array<Function, 18> kFunctions = {{
     {"engineShare", Callback<&EngineBinding::Share>},
     {"engineViewSerial", Callback<&EngineBinding::ViewSerial>},
     {"viewAcquire", Callback<&EngineBinding::AcquireView>},
+    {"viewRenew", Callback<&EngineBinding::RenewView>},
     {"viewRelease", Callback<&EngineBinding::ReleaseView>},
     {"viewRoot", Callback<&EngineBinding::ViewRoot>},
     {"viewRangeCount", Callback<&EngineBinding::ViewRangeCount>},
@@ -229,23 +230,23 @@ napi_value EngineBinding::Share(Arguments& arguments) {
   return result;
 }
 
-// What the address space of arguments (engine, address space) shows at present.
-EngineBinding::View EngineBinding::PresentView(Arguments& arguments) {
-  const EngineEntry* const entry = arguments.Handle(0, engines_);
-  const uint32_t space = arguments.Uint32(1);
+// What an address space shows at present: arguments `index` (engine) and the next (address space).
+// JavaScript has address spaces before their first commit, which is when the engine hears of them.
+EngineBinding::View EngineBinding::PresentView(Arguments& arguments, size_t index) {
+  const EngineEntry* const entry = arguments.Handle(index, engines_);
+  const uint32_t space = arguments.Uint32(index + 1);
   if (arguments.failed()) return nullptr;
   View view = entry->engine->View(space);
-  if (view == nullptr) arguments.FailRange(1, "is no address space of this engine");
-  return view;
+  return view != nullptr ? view : empty_view_;
 }
 
 napi_value EngineBinding::ViewSerial(Arguments& arguments) {
-  const View view = PresentView(arguments);
+  const View view = PresentView(arguments, 0);
   return view == nullptr ? nullptr : Number(arguments, static_cast<double>(view->serial()));
 }
 
 napi_value EngineBinding::AcquireView(Arguments& arguments) {
-  View view = PresentView(arguments);
+  View view = PresentView(arguments, 0);
   if (view == nullptr) return nullptr;
   const uint32_t handle = views_.Add(std::move(view));
   if (handle == 0) {
@@ -254,6 +255,16 @@ napi_value EngineBinding::AcquireView(Arguments& arguments) {
   }
   CountExternalBytes(arguments, kViewBytes);
   return Unsigned(arguments, handle);
+}
+
+napi_value EngineBinding::RenewView(Arguments& arguments) {
+  View* const view = arguments.Handle(0, views_);
+  View present = PresentView(arguments, 1);
+  if (present == nullptr) return nullptr;
+  napi_value is_another = nullptr;
+  napi_get_boolean(arguments.env(), present != *view, &is_another);
+  *view = std::move(present);
+  return is_another;
 }
 
 napi_value EngineBinding::ReleaseView(Arguments& arguments) {

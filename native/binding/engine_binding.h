@@ -43,6 +43,7 @@ class EngineBinding {
   napi_value Share(Arguments& arguments);
   napi_value ViewSerial(Arguments& arguments);
   napi_value AcquireView(Arguments& arguments);
+  napi_value RenewView(Arguments& arguments);
   napi_value ReleaseView(Arguments& arguments);
   napi_value ViewRoot(Arguments& arguments);
   napi_value ViewRangeCount(Arguments& arguments);
@@ -60,12 +61,13 @@ class EngineBinding {
   };
 
   engine::Engine* PendingEngine(Arguments& arguments);
-  View PresentView(Arguments& arguments);
+  View PresentView(Arguments& arguments, size_t index);
   std::span<const std::byte> BatchOf(Arguments& arguments, const EngineEntry& entry);
   size_t CopyChanges(std::span<const uint64_t> words);
 
   HandleTable<EngineEntry> engines_;
   HandleTable<View> views_;
+  const View empty_view_ = std::make_shared<const engine::FlatView>();
   // Where results go that are larger than a number.
   std::span<std::byte> exchange_;
   Napi::ObjectReference exchange_reference_;

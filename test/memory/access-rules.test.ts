@@ -440,6 +440,40 @@ suite('callbacks', () => {
     assert.equal(ram.memory?.load(0, 4), 0xffff_ffffn);
     assert.equal(memory.write(4, 4, 0), decodeError);
   });
+
+  test('an access within an access sees the change that was made in between; the outer one goes on as it began', () => {
+    const { topology, system, memory } = machine();
+    const ram = topology.ram('ram', 0x1000);
+    const results: MemTxResult[] = [];
+    const device = topology.io('device', 4, {
+      write: () => {
+        results.push(memory.write(4, 4, 0x1111_1111));
+        system.removeSubregion(ram);
+        results.push(memory.write(4, 4, 0x2222_2222));
+      },
+    });
+    system.addSubregion(0, device);
+    system.addSubregion(4, ram);
+    for (let round = 0; round < 2; round++) {
+      assert.equal(memory.write(0, 8, 0x3333_3333_0000_0000n), ok);
+      assert.deepEqual(results.splice(0), [ok, decodeError]);
+      assert.equal(ram.memory?.load(0, 4), 0x3333_3333n);
+      system.addSubregion(4, ram);
+    }
+  });
+
+  test('an access that a callback breaks off leaves nothing behind', () => {
+    const { topology, system, memory } = machine();
+    const broken = topology.io('broken', 4, {
+      read: () => {
+        throw new Error('broken');
+      },
+    });
+    system.addSubregion(0, broken);
+    assert.throws(() => memory.read(0, 4), { message: 'broken' });
+    broken.enabled = false;
+    assert.deepEqual(memory.read(0, 4), { value: 0n, result: decodeError });
+  });
 });
 
 suite('an access that is meant for memory', () => {

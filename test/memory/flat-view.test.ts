@@ -541,6 +541,73 @@ suite('FlatView', () => {
   });
 });
 
+suite('FlatView.lookup, again and again', () => {
+  /** Where ranges can be confused: a byte wide, next to each other, with holes, and above 2^32, 2^44 and 2^53. */
+  const bases = [0n, 1n << 32n, 1n << 44n, 1n << 53n, LAST - 0xf_ffffn];
+  const perBase = 800;
+
+  function crowded(): { memory: AddressSpace; system: MemoryRegion; topology: MemoryTopology } {
+    const { topology, system, memory } = machine();
+    topology.transaction(() => {
+      for (const [at, base] of bases.entries()) {
+        for (let i = 0; i < perBase; i++) {
+          const size = i % 3 === 0 ? 1 : 0x100 + i;
+          system.addSubregion(base + BigInt(i) * 0x501n, ram(topology, `${at}.${i}`, size));
+        }
+      }
+    });
+    return { memory, system, topology };
+  }
+
+  test('finds the same as going through all ranges does, at every edge and in any order', () => {
+    const { memory } = crowded();
+    const view = memory.flatView;
+    const ranges = [...view];
+    assert.equal(ranges.length, bases.length * perBase);
+    // So many, so often that what is remembered must be replaced, and grows.
+    for (let round = 0; round < 4; round++) {
+      for (let i = 0; i < ranges.length; i++) {
+        const range = ranges[(i * 1009) % ranges.length]!;
+        assert.equal(view.lookup(range.address)?.region, range.region);
+        assert.equal(view.lookup(range.last)?.region, range.region);
+        if (range.last < LAST) {
+          const behind = view.lookup(range.last + 1n);
+          const next = ranges[((i * 1009) % ranges.length) + 1];
+          assert.equal(behind?.region, next?.address === range.last + 1n ? next.region : undefined);
+        }
+      }
+    }
+  });
+
+  test('finds the region that has an id now, when ids are used again', () => {
+    const { topology, system, memory } = machine();
+    const ids = new Set<number>();
+    let isUsedAgain = false;
+    for (let i = 0; i < 3000; i++) {
+      const region = ram(topology, `${i}`, 0x1000);
+      system.addSubregion(0, region);
+      assert.equal(memory.lookup(0)?.region, region);
+      isUsedAgain ||= ids.has(region.id);
+      ids.add(region.id);
+      system.removeSubregion(region);
+      region.destroy();
+    }
+    assert.ok(isUsedAgain);
+  });
+
+  test('finds nothing of the last commit in an address space, whatever was looked up before', () => {
+    const { memory, system } = crowded();
+    const places = [...memory.flatView].map(({ address }) => address);
+    for (let round = 0; round < 2; round++) {
+      for (const place of places) assert.notEqual(memory.lookup(place), undefined);
+    }
+    system.enabled = false;
+    for (const place of places) assert.equal(memory.lookup(place), undefined);
+    system.enabled = true;
+    for (const place of places) assert.equal(memory.lookup(place)?.address, place);
+  });
+});
+
 suite('AddressSpace.lookup, MemoryRegion.find and present', () => {
   test('lookup names the address space', () => {
     const { topology, system, memory } = machine();

@@ -5,6 +5,7 @@ import {
   type AliasRegion,
   type MemoryRegion,
   MemoryTopology,
+  MemTxResult,
   type RamRegion,
 } from '../../lib/index.js';
 import { CallLog } from './call-log.js';
@@ -77,6 +78,35 @@ suite('transactions', () => {
       assert.equal(memory.lookup(0n)?.region, ram);
     });
     assert.notEqual(memory.flatView, before);
+  });
+
+  test('an address space shows nothing before the transaction that makes it is over', () => {
+    const { topology, ram } = machine();
+    const another = topology.transaction(() => {
+      const space = topology.addressSpace('another', ram);
+      assert.deepEqual([...space.flatView], []);
+      assert.equal(space.flatView.root, undefined);
+      assert.equal(space.lookup(0n), undefined);
+      assert.deepEqual(space.read(0n, 4), { value: 0n, result: MemTxResult.decodeError });
+      return space;
+    });
+    assert.deepEqual(viewLines(another), ['0x0-0x1fff ram']);
+    assert.equal(another.lookup(0n)?.region, ram);
+  });
+
+  test('nor before all listeners have agreed to it', () => {
+    const { topology, ram } = machine();
+    const spaces: AddressSpace[] = [];
+    const shown: boolean[] = [];
+    topology.addListener({
+      commit: () => {
+        for (const space of spaces) shown.push(space.lookup(0n) !== undefined);
+      },
+    });
+    shown.length = 0;
+    topology.transaction(() => spaces.push(topology.addressSpace('another', ram)));
+    assert.deepEqual(shown, [false]);
+    assert.equal(spaces[0]?.lookup(0n)?.region, ram);
   });
 
   test('a transaction returns what its body returns', () => {

@@ -219,10 +219,28 @@ suite('engine functions', () => {
     addon.engineDestroy(other);
   });
 
-  test('an address space that there is not is refused', () => {
+  test('an address space that no commit has made shows the empty view, and is not shared', () => {
     const { engine } = engineWithTwoRegions();
-    assert.throws(() => addon.engineViewSerial(engine, 6), RangeError);
-    assert.throws(() => addon.viewAcquire(engine, 6), RangeError);
+    assert.equal(addon.engineViewSerial(engine, 6), 0);
+    const view = addon.viewAcquire(engine, 6);
+    assert.equal(addon.viewRangeCount(view), 0);
+    assert.throws(() => addon.engineShare(engine, 6), RangeError);
+    addon.viewRelease(view);
+    addon.engineDestroy(engine);
+  });
+
+  test('a view is renewed in place, and says whether it is another one', () => {
+    const { engine, batch } = engineWithTwoRegions();
+    const view = addon.viewAcquire(engine, 7);
+    const count = addon.viewRangeCount(view);
+    assert.equal(addon.viewRenew(view, engine, 7), false);
+    batch.regionRemoved(2);
+    assert.ok(batch.commit() >= 0);
+    assert.equal(addon.viewRangeCount(view), count);
+    assert.equal(addon.viewRenew(view, engine, 7), true);
+    assert.notEqual(addon.viewRangeCount(view), count);
+    addon.viewRelease(view);
+    assert.throws(() => addon.viewRenew(view, engine, 7), RangeError);
     addon.engineDestroy(engine);
   });
 

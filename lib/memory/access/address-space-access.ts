@@ -27,12 +27,16 @@ export function read(
   const first = addressIn(space, address);
   checkSize(size);
   const access = new Access(false, attributes);
-  const view = space.flatView;
+  const lent = space.borrowView();
   let value = 0n;
-  for (let done = 0; done < size; ) {
-    const part = nextPart(view, wrapped(first, done), size - done, access);
-    value |= shiftLeft(readValue(part, access), done * 8);
-    done += valueSize(part);
+  try {
+    for (let done = 0; done < size; ) {
+      const part = nextPart(lent.view, wrapped(first, done), size - done, access);
+      value |= shiftLeft(readValue(part, access), done * 8);
+      done += valueSize(part);
+    }
+  } finally {
+    space.idleViews.push(lent);
   }
   return { value: littleEndian(value, size, endianness), result: access.result };
 }
@@ -50,12 +54,16 @@ export function write(
   checkSize(size);
   const bytes = littleEndian(toValue(value, size), size, endianness);
   const access = new Access(true, attributes);
-  const view = space.flatView;
-  for (let done = 0; done < size; ) {
-    const part = nextPart(view, wrapped(first, done), size - done, access);
-    const length = valueSize(part);
-    writeValue(part, BigInt.asUintN(length * 8, shiftLeft(bytes, -done * 8)), access);
-    done += length;
+  const lent = space.borrowView();
+  try {
+    for (let done = 0; done < size; ) {
+      const part = nextPart(lent.view, wrapped(first, done), size - done, access);
+      const length = valueSize(part);
+      writeValue(part, BigInt.asUintN(length * 8, shiftLeft(bytes, -done * 8)), access);
+      done += length;
+    }
+  } finally {
+    space.idleViews.push(lent);
   }
   return access.result;
 }
@@ -70,14 +78,18 @@ export function readBytes(
   const first = addressIn(space, address);
   checkBytes(into);
   const access = new Access(false, attributes);
-  const view = space.flatView;
-  for (let done = 0; done < into.length; ) {
-    const part = nextPart(view, wrapped(first, done), into.length - done, access);
-    const bytes = into.subarray(done, done + part.length);
-    if (part.answerer === 'memory') memoryOf(part.region).copyOut(part.offset, bytes);
-    else if (part.answerer === 'nobody') bytes.fill(0);
-    else putLittleEndian(bytes, readValue(part, access));
-    done += part.length;
+  const lent = space.borrowView();
+  try {
+    for (let done = 0; done < into.length; ) {
+      const part = nextPart(lent.view, wrapped(first, done), into.length - done, access);
+      const bytes = into.subarray(done, done + part.length);
+      if (part.answerer === 'memory') memoryOf(part.region).copyOut(part.offset, bytes);
+      else if (part.answerer === 'nobody') bytes.fill(0);
+      else putLittleEndian(bytes, readValue(part, access));
+      done += part.length;
+    }
+  } finally {
+    space.idleViews.push(lent);
   }
   return access.result;
 }
@@ -92,17 +104,21 @@ export function writeBytes(
   const first = addressIn(space, address);
   checkBytes(from);
   const access = new Access(true, attributes);
-  const view = space.flatView;
-  for (let done = 0; done < from.length; ) {
-    const part = nextPart(view, wrapped(first, done), from.length - done, access);
-    const bytes = from.subarray(done, done + part.length);
-    if (part.answerer === 'memory') {
-      memoryOf(part.region).copyIn(part.offset, bytes);
-      markDirty(part, bytes.length, part.range.dirtyLogMask);
-    } else if (part.answerer !== 'nobody') {
-      writeValue(part, getLittleEndian(bytes), access);
+  const lent = space.borrowView();
+  try {
+    for (let done = 0; done < from.length; ) {
+      const part = nextPart(lent.view, wrapped(first, done), from.length - done, access);
+      const bytes = from.subarray(done, done + part.length);
+      if (part.answerer === 'memory') {
+        memoryOf(part.region).copyIn(part.offset, bytes);
+        markDirty(part, bytes.length, part.range.dirtyLogMask);
+      } else if (part.answerer !== 'nobody') {
+        writeValue(part, getLittleEndian(bytes), access);
+      }
+      done += part.length;
     }
-    done += part.length;
+  } finally {
+    space.idleViews.push(lent);
   }
   return access.result;
 }

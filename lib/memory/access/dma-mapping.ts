@@ -74,10 +74,14 @@ export function mapDma(
   const wanted = toSize(length, 'length of a DMA mapping');
   const most = wanted < maxLength ? Number(wanted) : maxLength;
   const access = new Access(isWrite, attributes);
-  const view = space.flatView;
-  const part = memoryPart(view, first, most, access);
-  if (part === undefined) return mapBounce(space, first, most, access);
-  return mapMemory(part, extended(view, part, first, most, access), isWrite);
+  const lent = space.borrowView();
+  try {
+    const part = memoryPart(lent.view, first, most, access);
+    if (part === undefined) return mapBounce(space, first, most, access);
+    return mapMemory(part, extended(lent.view, part, first, most, access), isWrite);
+  } finally {
+    space.idleViews.push(lent);
+  }
 }
 
 /** How far the region of `part` goes on: ranges apart in the view can be neighbours in the region. */

@@ -1,4 +1,5 @@
 import { wholeRange } from '../../address.js';
+import type { AddressSpace } from '../address-space.js';
 import type { FlatRange, FlatView } from '../flat-view.js';
 import { type IommuTranslation, pageMask } from '../iommu.js';
 import type { IommuRegion } from '../iommu-region.js';
@@ -33,7 +34,7 @@ export function locate(view: FlatView, address: bigint, access: Access): Place {
     const range = currentView.lookup(at);
     if (range === undefined) return hole(currentView, at, reach);
     const offset = range.offset + (at - range.address);
-    const extent = smaller(reach, range.size - (at - range.address));
+    const extent = smaller(reach, range.last - at + 1n);
     if (!isIommuRegion(range.region)) return { range, offset, extent, reach };
     if (translations === maxTranslations) return nobody(at, extent);
 
@@ -41,9 +42,16 @@ export function locate(view: FlatView, address: bigint, access: Access): Place {
     const mask = pageMask(range.region, translation);
     reach = smaller(extent, mask + 1n - (offset & mask));
     if (!permits(translation, access.isWrite)) return nobody(at, reach);
-    currentView = translation.target.flatView;
+    currentView = presentView(translation.target);
     at = (translation.address & ~mask) | (offset & mask);
   }
+}
+
+/** What `space` shows now. Holds until the next callback. */
+function presentView(space: AddressSpace): FlatView {
+  const lent = space.borrowView();
+  space.idleViews.push(lent);
+  return lent.view;
 }
 
 function translate(
