@@ -2,9 +2,9 @@ import { type AddressLike, toSize } from '../address.js';
 import { FlatviewError, withUndoFailures } from '../errors.js';
 import { clip, mapPages } from '../mapping/map-pages.js';
 import { MappedSpace } from '../mapping/mapped-space.js';
-import { isEmptyPlan, type MappingPlan, planCost } from '../mapping/mapping-plan.js';
+import { hasGap, isEmptyPlan, type MappingPlan } from '../mapping/mapping-plan.js';
 import type { AddressRange } from '../mapping/page-mapping.js';
-import { common, inOrder, uncovered } from '../mapping/sorted-ranges.js';
+import { common, inOrder, uncovered } from '../mapping/range-sweep.js';
 import type { AddressSpace } from '../memory/address-space.js';
 import type { FlatRange } from '../memory/flat-view.js';
 import type { MemoryListener } from '../memory/memory-listener.js';
@@ -15,7 +15,7 @@ import { type NumberedPlan, numbered, outOfSlots } from './numbered-plan.js';
 import { markWritten, SlotDirtyLog } from './slot-dirty-log.js';
 import { SlotNumbers } from './slot-numbers.js';
 import { type GuestMemfdOf, memfdOf, slotRules } from './slot-rules.js';
-import { carryOut, type MemorySlot, slotId } from './slot-step.js';
+import { carryOut, type MemorySlot, type SlotStep, slotId } from './slot-step.js';
 import { mappedVerdict, notRestored, refusedVerdict, type SlotVerdict } from './slot-verdict.js';
 
 /** What {@link KvmMemorySlots} can be told. */
@@ -79,8 +79,8 @@ export class KvmMemorySlots implements MemoryListener {
   readonly #addressSpaceId: number;
   readonly #mapped: MappedSpace<MemorySlot>;
   readonly #dirtyLog: SlotDirtyLog;
-  readonly #byNumber = new Map<number, MemorySlot>();
-  #numbers: SlotNumbers;
+  readonly #byNumber: (MemorySlot | undefined)[] = [];
+  readonly #numbers: SlotNumbers;
   #space: AddressSpace | undefined;
   /** Where undoing failed: what is installed there is not what is wanted. */
   #damaged: AddressRange[] = [];
@@ -149,7 +149,7 @@ export class KvmMemorySlots implements MemoryListener {
       this.#damaged = [];
     } finally {
       this.#mapped.forget();
-      if (this.#mapped.ranges.length === 0) this.#space = undefined;
+      if (this.#mapped.isEmpty) this.#space = undefined;
     }
   }
 
@@ -165,8 +165,7 @@ export class KvmMemorySlots implements MemoryListener {
    * @param page Offset within the slot, in pages.
    */
   markWritten(slot: number, page: bigint): void {
-    const known =
-      slot >>> 16 === this.#addressSpaceId ? this.#byNumber.get(slot & 0xffff) : undefined;
+    const known = slot >>> 16 === this.#addressSpaceId ? this.#byNumber[slot & 0xffff] : undefined;
     if (known === undefined) return;
     const address = known.address + page * this.#vm.pageSize;
     const pages = { address, size: this.#vm.pageSize };
@@ -238,7 +237,7 @@ export class KvmMemorySlots implements MemoryListener {
     const { plan } = prepared;
     this.#options.review?.(plan);
     const losesLog = plan.deletes.some(({ dirtyLog }) => dirtyLog);
-    const mustPause = losesLog || planCost(plan).hasGap;
+    const mustPause = losesLog || hasGap(plan);
     if (mustPause) this.#options.pause?.();
     try {
       this.#fetchDirtyLogs(plan.deletes);
@@ -248,29 +247,38 @@ export class KvmMemorySlots implements MemoryListener {
     }
   }
 
-  #take({ steps, numbers }: NumberedPlan): void {
+  #take({ steps }: NumberedPlan): void {
     const { inEffect, error, undoFailures } = carryOut(this.#vm, this.#addressSpaceId, steps);
     if (error !== undefined) this.#mapped.forget();
-    const gone = inEffect.flatMap(({ from }) => from ?? []);
-    const fresh = inEffect.flatMap(({ to }) => to ?? []);
-    this.#mapped.installed(gone, fresh);
-    for (const { slot } of gone) this.#byNumber.delete(slot);
-    for (const slot of fresh) this.#byNumber.set(slot.slot, slot);
-    if (error === undefined) {
-      this.#numbers = numbers;
-      return;
+    const gone: MemorySlot[] = [];
+    const fresh: MemorySlot[] = [];
+    for (const { from, to } of inEffect) {
+      if (from !== undefined) gone.push(from);
+      if (to !== undefined) fresh.push(to);
     }
+    this.#mapped.installed(gone, fresh);
+    for (const step of inEffect) this.#number(step);
+    if (error === undefined) return;
     if (undoFailures.length === 0) throw error;
-    this.#numbers = SlotNumbers.except([...this.#byNumber.keys()], this.slotLimit);
     this.#damaged.push(...gone, ...fresh);
     throw withUndoFailures(error, undoFailures);
   }
 
+  /** A slot that moves or changes keeps its number. */
+  #number({ from, to }: SlotStep): void {
+    const number = (to ?? from)?.slot;
+    if (number === undefined) return;
+    this.#byNumber[number] = to;
+    if (from === undefined) this.#numbers.take(number);
+    if (to === undefined) this.#numbers.release(number);
+  }
+
   #fetchDirtyLogs(slots: readonly MemorySlot[]): void {
     const watched = slots.filter(({ dirtyLog }) => dirtyLog);
+    if (watched.length === 0) return;
     const { emptyDirtyRings } = this.#options;
     if (emptyDirtyRings !== undefined) {
-      if (watched.length > 0) emptyDirtyRings();
+      emptyDirtyRings();
       return;
     }
     for (const slot of watched) this.#dirtyLog.fetch(slot, this.#mapped.rangesTouching(slot));

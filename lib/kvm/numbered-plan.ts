@@ -8,8 +8,6 @@ import type { GuestMemfd, MemorySlot, SlotStep } from './slot-step.js';
 export interface NumberedPlan {
   readonly plan: MappingPlan<MemorySlot>;
   readonly steps: readonly SlotStep[];
-  /** The slots' numbers when all is done. */
-  readonly numbers: SlotNumbers;
 }
 
 /**
@@ -19,24 +17,26 @@ export interface NumberedPlan {
  */
 export function numbered(
   plan: MappingPlan<MemorySlot>,
-  before: SlotNumbers,
+  numbers: SlotNumbers,
   guestMemfd: (mapping: PageMapping) => GuestMemfd | undefined,
 ): NumberedPlan | undefined {
-  const numbers = before.copy();
-  numbers.release(plan.deletes.map(({ slot }) => slot));
-  const adds: SlotStep[] = [];
-  for (const mapping of plan.adds) {
-    const slot = numbers.take();
-    if (slot === undefined) return undefined;
-    const memfd = guestMemfd(mapping);
-    const more = memfd === undefined ? {} : { guestMemfd: memfd };
-    adds.push({ to: { ...mapping, slot, ...more } });
+  const leaving = plan.deletes.map(({ slot }) => slot);
+  const free = numbers.lowest(plan.adds.length, leaving);
+  if (free === undefined) return undefined;
+  const steps: SlotStep[] = plan.deletes.map((from) => ({ from }));
+  for (const { from, to } of plan.moves) steps.push({ from, to: slotOf(to, from.slot) });
+  for (const [i, mapping] of plan.adds.entries()) {
+    steps.push({ to: slotOf(mapping, free[i] as number, guestMemfd(mapping)) });
   }
-  const changes = (some: MappingPlan<MemorySlot>['moves']): SlotStep[] =>
-    some.map(({ from, to }) => ({ from, to: { ...to, slot: from.slot } }));
-  const deletes = plan.deletes.map((from) => ({ from }));
-  const steps = [...deletes, ...changes(plan.moves), ...adds, ...changes(plan.relogs)];
-  return { plan, steps, numbers };
+  for (const { from, to } of plan.relogs) steps.push({ from, to: slotOf(to, from.slot) });
+  return { plan, steps };
+}
+
+/** `mapping` as a slot. */
+function slotOf(mapping: PageMapping, slot: number, guestMemfd?: GuestMemfd): MemorySlot {
+  const { address, size, hostAddress, readonly, dirtyLog, region, offset } = mapping;
+  const plain = { address, size, hostAddress, readonly, dirtyLog, region, offset, slot };
+  return guestMemfd === undefined ? plain : { ...plain, guestMemfd };
 }
 
 /** How many regions a message names. */

@@ -1,5 +1,5 @@
 import { type AddressRange, endOf } from '../mapping/page-mapping.js';
-import { common } from '../mapping/sorted-ranges.js';
+import { common } from '../mapping/range-sweep.js';
 import type { FlatRange } from '../memory/flat-view.js';
 import { RamRegion } from '../memory/ram-region.js';
 import { type KvmVm, kvmCapability, manualDirtyLogProtect } from './kvm-interface.js';

@@ -1,46 +1,52 @@
-/** Numbers of memory slots: the lowest free one is taken first. */
+const bitsPerWord = 32;
+const fullWord = 0xffff_ffff;
+
+/** Which numbers of memory slots are taken: one bit for each. */
 export class SlotNumbers {
   readonly limit: number;
-  /** Free numbers below {@link #next}, ascending. */
-  readonly #released: number[];
-  /** All from here on are free. */
-  #next: number;
+  readonly #taken: Uint32Array;
+  /** All words before it are full. */
+  #firstWord = 0;
 
   /** @param limit How many numbers there are. */
-  constructor(limit: number, released: readonly number[] = [], next = 0) {
+  constructor(limit: number) {
     this.limit = limit;
-    this.#released = [...released];
-    this.#next = next;
+    this.#taken = new Uint32Array(Math.ceil(limit / bitsPerWord));
   }
 
-  /** All numbers but those that are taken. */
-  static except(taken: readonly number[], limit: number): SlotNumbers {
-    const next = Math.max(-1, ...taken) + 1;
-    const known = new Set(taken);
-    const released = Array.from({ length: next }, (_, i) => i).filter((it) => !known.has(it));
-    return new SlotNumbers(limit, released, next);
+  /** Makes `number` taken. */
+  take(number: number): void {
+    const word = Math.floor(number / bitsPerWord);
+    this.#taken[word] = (this.#taken[word] ?? 0) | (1 << (number % bitsPerWord));
+    let first = this.#firstWord;
+    while (this.#taken[first] === fullWord) first++;
+    this.#firstWord = first;
   }
 
-  /** The lowest free number; `undefined` when none is left. */
-  take(): number | undefined {
-    const released = this.#released.shift();
-    if (released !== undefined) return released;
-    return this.#next < this.limit ? this.#next++ : undefined;
+  /** Makes `number` free. */
+  release(number: number): void {
+    const word = Math.floor(number / bitsPerWord);
+    this.#taken[word] = (this.#taken[word] ?? 0) & ~(1 << (number % bitsPerWord));
+    this.#firstWord = Math.min(this.#firstWord, word);
   }
 
-  /** Makes some numbers free. */
-  release(numbers: readonly number[]): void {
-    if (numbers.length === 0) return;
-    this.#released.push(...numbers);
-    this.#released.sort((a, b) => a - b);
-    while (this.#released.at(-1) === this.#next - 1) {
-      this.#released.pop();
-      this.#next--;
+  /**
+   * The lowest `count` numbers that are free once `leaving` are, ascending; `undefined` when there are fewer. Nothing is
+   * taken or released.
+   */
+  lowest(count: number, leaving: readonly number[]): readonly number[] | undefined {
+    const free = [...this.#lowestFree(count), ...leaving].sort((a, b) => a - b);
+    return free.length < count ? undefined : free.slice(0, count);
+  }
+
+  #lowestFree(count: number): number[] {
+    const free: number[] = [];
+    for (let word = this.#firstWord; word < this.#taken.length && free.length < count; word++) {
+      for (let rest = ~(this.#taken[word] ?? 0); rest !== 0; rest &= rest - 1) {
+        const number = word * bitsPerWord + (31 - Math.clz32(rest & -rest));
+        if (number < this.limit) free.push(number);
+      }
     }
-  }
-
-  /** The same numbers, to try something out with. */
-  copy(): SlotNumbers {
-    return new SlotNumbers(this.limit, this.#released, this.#next);
+    return free.slice(0, count);
   }
 }

@@ -63,20 +63,20 @@ export function carryOut(
 }
 
 function opposite({ from, to }: SlotStep): SlotStep {
-  return { ...(to === undefined ? {} : { from: to }), ...(from === undefined ? {} : { to: from }) };
+  return { ...(to && { from: to }), ...(from && { to: from }) };
 }
 
 function userMemoryRegion({ from, to }: SlotStep, addressSpaceId: number): UserMemoryRegion {
   const present = to ?? from;
   if (present === undefined) throw new Error('a step without a slot');
-  return {
+  const region = {
     slot: slotId(present.slot, addressSpaceId),
     flags: to === undefined ? 0 : flagsOf(to),
     guestAddress: present.address,
     size: to === undefined ? 0n : to.size,
     hostAddress: present.hostAddress,
-    ...(to?.guestMemfd === undefined ? {} : { guestMemfd: to.guestMemfd }),
   };
+  return to?.guestMemfd === undefined ? region : { ...region, guestMemfd: to.guestMemfd };
 }
 
 /** A slot's number as the kernel takes it: with the address space in the upper half. */

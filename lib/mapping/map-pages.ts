@@ -29,15 +29,25 @@ export function mapPages(ranges: Iterable<FlatRange>, rules: MappingRules): Mapp
     if (run.length > 0) mapRun(run, rules, mappings, refusals);
     run = [];
   };
-  for (const { range, verdict } of pieces(ranges, rules)) {
+  const refuse = (range: FlatRange, { code, detail }: Reason): void => {
+    endRun();
+    refusals.push(new Refusal(code, range, detail));
+  };
+  for (const range of ranges) {
+    const verdict = judge(range, rules);
     if ('code' in verdict) {
-      endRun();
-      refusals.push(new Refusal(verdict.code, range, verdict.detail));
+      refuse(range, verdict);
       continue;
     }
-    const piece = { range, backing: verdict };
-    if (!continues(run.at(-1), piece)) endRun();
-    run.push(piece);
+    for (const part of cutAtWindows(range, rules.windows)) {
+      if (!part.isInside) {
+        refuse(part.range, outside);
+        continue;
+      }
+      const piece = { range: part.range, backing: verdict };
+      if (!continues(run.at(-1), piece)) endRun();
+      run.push(piece);
+    }
   }
   endRun();
   return { mappings, refusals };
@@ -56,39 +66,30 @@ interface Piece {
   readonly backing: Backing;
 }
 
-/** The ranges, cut at the edges of the windows, with what is to be said of each part. */
-function* pieces(
-  ranges: Iterable<FlatRange>,
-  rules: MappingRules,
-): IterableIterator<{ readonly range: FlatRange; readonly verdict: Backing | Reason }> {
-  for (const range of ranges) {
-    const verdict = judge(range, rules);
-    if ('code' in verdict || rules.windows === undefined) {
-      yield { range, verdict };
-      continue;
-    }
-    let at = range.address;
-    for (const window of windowsWithin(range, rules.windows)) {
-      if (at < window.address) yield { range: clip(range, at, window.address), verdict: outside };
-      at = endOf(window);
-      yield { range: clip(range, window.address, at), verdict };
-    }
-    if (at < endOf(range)) yield { range: clip(range, at, endOf(range)), verdict: outside };
+/** The parts of `range` that lie in one of `windows`, and those that lie in none, ascending. */
+function cutAtWindows(
+  range: FlatRange,
+  windows: readonly AddressRange[] = [range],
+): { readonly range: FlatRange; readonly isInside: boolean }[] {
+  const end = endOf(range);
+  const parts: { range: FlatRange; isInside: boolean }[] = [];
+  let at = range.address;
+  for (const window of windows) {
+    const from = larger(window.address, at);
+    const to = smaller(endOf(window), end);
+    if (from >= to) continue;
+    if (at < from) parts.push({ range: clip(range, at, from), isInside: false });
+    parts.push({ range: clip(range, from, to), isInside: true });
+    at = to;
   }
+  if (at < end) parts.push({ range: clip(range, at, end), isInside: false });
+  return parts;
 }
 
 const outside: Reason = {
   code: 'out-of-window',
   detail: () => 'nothing can be mapped at these addresses',
 };
-
-function windowsWithin(range: AddressRange, windows: readonly AddressRange[]): AddressRange[] {
-  return windows.flatMap((window) => {
-    const start = larger(window.address, range.address);
-    const end = smaller(endOf(window), endOf(range));
-    return start < end ? [{ address: start, size: end - start }] : [];
-  });
-}
 
 function continues(last: Piece | undefined, { range, backing }: Piece): boolean {
   return (
@@ -109,50 +110,53 @@ function mapRun(
   const { pageSize } = rules;
   const first = roundUp(startOfRun(run), pageSize);
   const end = larger(first, roundDown(endOfRun(run), pageSize));
-  for (const [i, piece] of run.entries()) {
-    const start = piece.range.address;
-    const pieceEnd = endOf(piece.range);
-    const refuse = (from: bigint, to: bigint): void => {
-      if (from < to) refusals.push(new Refusal('sub-page', clip(piece.range, from, to), detail));
-    };
+  const refuse = (range: FlatRange, from: bigint, to: bigint): void => {
+    if (from >= to) return;
     const detail = (): string => `it is a part of a page of ${hex(pageSize)} bytes`;
-    refuse(start, smaller(first, pieceEnd));
-    const from = larger(first, roundUp(start, pageSize));
-    const to = smaller(end, roundUp(pieceEnd, pageSize));
-    const parts = from < to ? watchedAlike(run, i, from, to, rules) : [];
-    for (const { pages, dirtyLog } of parts) {
-      for (const part of cutAtMultiples(pages, rules.largestMapping)) {
-        mappings.push(mappingOf(piece, part, dirtyLog));
-      }
-    }
-    refuse(larger(end, start), pieceEnd);
+    refusals.push(new Refusal('sub-page', clip(range, from, to), detail));
+  };
+  for (let i = 0; i < run.length; i++) {
+    const piece = run[i] as Piece;
+    const { range } = piece;
+    const rangeEnd = endOf(range);
+    refuse(range, range.address, smaller(first, rangeEnd));
+    const from = roundUp(range.address, pageSize);
+    const to = rangeEnd < end ? roundUp(rangeEnd, pageSize) : end;
+    if (from < to) mapPiece(run, i, from, to, rules, mappings);
+    refuse(range, larger(end, range.address), rangeEnd);
   }
 }
 
 /**
- * The pages from `start` up to, not including, `end`, which all begin in the piece at `index`: those of its own, and the last
- * one apart where somebody watches it for the sake of the next pieces only.
+ * Maps the pages from `start` up to, not including, `end`, which all begin in the piece at `index`: the last one apart
+ * where somebody watches it for the sake of the next pieces only.
  */
-function watchedAlike(
+function mapPiece(
   run: readonly Piece[],
   index: number,
   start: bigint,
   end: bigint,
-  { pageSize, canWatch = everything }: MappingRules,
-): { readonly pages: AddressRange; readonly dirtyLog: boolean }[] {
-  const isWatched = ({ range }: Piece): boolean => range.dirtyLogMask !== 0 && canWatch(range);
-  const dirtyLog = isWatched(run[index] as Piece);
+  { pageSize, largestMapping, canWatch }: MappingRules,
+  mappings: PageMapping[],
+): void {
+  const isWatched = ({ range }: Piece): boolean =>
+    range.dirtyLogMask !== 0 && (canWatch === undefined || canWatch(range));
+  const piece = run[index] as Piece;
+  const dirtyLog = isWatched(piece);
   let isEndWatched = dirtyLog;
   for (let i = index + 1; i < run.length; i++) {
-    const piece = run[i] as Piece;
-    if (piece.range.address >= end) break;
-    isEndWatched ||= isWatched(piece);
+    const next = run[i] as Piece;
+    if (next.range.address >= end) break;
+    isEndWatched ||= isWatched(next);
   }
   const ownEnd = isEndWatched === dirtyLog ? end : end - pageSize;
-  return [
-    { pages: { address: start, size: ownEnd - start }, dirtyLog },
-    { pages: { address: ownEnd, size: end - ownEnd }, dirtyLog: isEndWatched },
-  ];
+  for (let at = start; at < end; ) {
+    const edge = at < ownEnd ? ownEnd : end;
+    const next = smaller(edge, roundDown(at, largestMapping) + largestMapping);
+    const pages = { address: at, size: next - at };
+    mappings.push(mappingOf(piece, pages, at < ownEnd ? dirtyLog : isEndWatched));
+    at = next;
+  }
 }
 
 function mappingOf(
@@ -171,19 +175,6 @@ function mappingOf(
   };
 }
 
-function everything(): boolean {
-  return true;
-}
-
-function* cutAtMultiples(range: AddressRange, unit: bigint): IterableIterator<AddressRange> {
-  const end = endOf(range);
-  for (let at = range.address; at < end; ) {
-    const next = smaller(end, roundDown(at, unit) + unit);
-    yield { address: at, size: next - at };
-    at = next;
-  }
-}
-
 function startOfRun(run: readonly Piece[]): bigint {
   return (run[0] as Piece).range.address;
 }
@@ -193,11 +184,13 @@ function endOfRun(run: readonly Piece[]): bigint {
 }
 
 function roundDown(value: bigint, unit: bigint): bigint {
-  return value - (value % unit);
+  const rest = value % unit;
+  return rest === 0n ? value : value - rest;
 }
 
 function roundUp(value: bigint, unit: bigint): bigint {
-  return roundDown(value + unit - 1n, unit);
+  const rest = value % unit;
+  return rest === 0n ? value : value - rest + unit;
 }
 
 function smaller(a: bigint, b: bigint): bigint {

@@ -4,8 +4,9 @@ import { clip, mapPages } from './map-pages.js';
 import { type MappingPlan, type PlanOptions, planMappings } from './mapping-plan.js';
 import { checkRules, type MappingRules } from './mapping-rules.js';
 import { type AddressRange, endOf, type PageMapping } from './page-mapping.js';
+import { inOrder, sweep, united } from './range-sweep.js';
 import type { Refusal } from './refusal.js';
-import { common, inOrder, overlaps, SortedRanges, uncovered, united } from './sorted-ranges.js';
+import { SortedRanges } from './sorted-ranges.js';
 
 /**
  * An address space as a consumer that hears of changes sees it: the flat ranges that could be mapped, and the mappings
@@ -19,9 +20,9 @@ export class MappedSpace<Installed extends PageMapping> {
   readonly #canMove: PlanOptions<Installed>['canMove'];
   readonly #ranges = new SortedRanges<FlatRange>();
   readonly #mappings = new SortedRanges<Installed>();
-  /** What was gathered, by address: ranges that are gone, and those that are new. */
-  readonly #gone = new Map<bigint, FlatRange>();
-  readonly #fresh = new Map<bigint, FlatRange>();
+  /** What was gathered: those of {@link #ranges} that are gone, and what is new. */
+  readonly #gone = new SortedRanges<FlatRange>();
+  readonly #fresh = new SortedRanges<FlatRange>();
 
   /**
    * @throws `ERR_INVALID_ARGUMENT`: page size or largest mapping is not a power of two.
@@ -42,6 +43,11 @@ export class MappedSpace<Installed extends PageMapping> {
     return this.#ranges.all;
   }
 
+  /** Whether there is no flat range that could be mapped. */
+  get isEmpty(): boolean {
+    return this.#ranges.isEmpty;
+  }
+
   /** The flat ranges that touch `window`, whole. */
   rangesTouching(window: AddressRange): readonly FlatRange[] {
     return this.#ranges.touching(window);
@@ -59,14 +65,14 @@ export class MappedSpace<Installed extends PageMapping> {
 
   /** A flat range is new. */
   add(range: FlatRange): void {
-    if (this.rules.kinds.has(range.region.kind)) this.#fresh.set(range.address, range);
+    if (this.rules.kinds.has(range.region.kind)) this.#fresh.add(range);
   }
 
   /** A flat range is gone. */
   remove(range: FlatRange): void {
     if (!this.rules.kinds.has(range.region.kind) || this.#fresh.delete(range.address)) return;
     const known = this.#ranges.at(range.address);
-    if (known !== undefined) this.#gone.set(range.address, known);
+    if (known !== undefined && this.#gone.at(known.address) === undefined) this.#gone.add(known);
   }
 
   /** Other clients watch a flat range than before. */
@@ -86,25 +92,20 @@ export class MappedSpace<Installed extends PageMapping> {
     again: readonly AddressRange[] = [],
     { exact = false }: Pick<PlanOptions, 'exact'> = {},
   ): MappingPlan<Installed> {
-    const gone = [...this.#gone.values()];
-    const fresh = [...this.#fresh.values()];
-    const windows = exact
-      ? [everywhere]
-      : this.#wholeMappings([...changedParts(gone, fresh), ...again]);
-    const installed = windows.flatMap((window) => this.#mappings.touching(window));
-    this.#ranges.replace(gone, fresh);
-    try {
-      const wanted = windows.flatMap((window) => this.#mapWindow(window).mappings);
-      return planMappings(installed, wanted, { canMove: this.#canMove, exact });
-    } finally {
-      this.#ranges.replace(fresh, gone);
-    }
+    const { windows, installed } = exact
+      ? { windows: [everywhere], installed: this.#mappings.all }
+      : this.#concerned([...changedParts(this.#gone.all, this.#fresh.all), ...again]);
+    // The windows don't touch each other: what is mapped in one has nothing to do with the others.
+    const ranges: FlatRange[] = [];
+    for (const window of windows) ranges.push(...clipped(this.#rangesToBe(window), window));
+    const wanted = mapPages(ranges, this.rules).mappings;
+    return planMappings(installed, wanted, { canMove: this.#canMove, exact });
   }
 
   /** What was planned is done: these mappings are gone, and these are there now. */
   installed(gone: readonly Installed[], fresh: readonly Installed[]): void {
     this.#mappings.replace(gone, fresh);
-    this.#ranges.replace([...this.#gone.values()], [...this.#fresh.values()]);
+    this.#ranges.replace(this.#gone.all, this.#fresh.all);
     this.forget();
   }
 
@@ -116,26 +117,32 @@ export class MappedSpace<Installed extends PageMapping> {
 
   /** Why the pages that touch `window` are not mapped, as far as they belong to ranges that could be mapped. */
   refusals(window: AddressRange): readonly Refusal[] {
-    return this.#mapWindow(this.#wholePages(window)).refusals;
+    const pages = this.#wholePages(window);
+    return mapPages(clipped(this.#ranges.touching(pages), pages), this.rules).refusals;
   }
 
-  /** What is to be mapped in `window`, which consists of whole pages. */
-  #mapWindow(window: AddressRange) {
-    const ranges = this.#ranges.touching(window).map((range) => {
-      const start = range.address > window.address ? range.address : window.address;
-      const end = endOf(range) < endOf(window) ? endOf(range) : endOf(window);
-      return clip(range, start, end);
-    });
-    return mapPages(ranges, this.rules);
+  /** The flat ranges that will touch `window`, once what was gathered is done. */
+  #rangesToBe(window: AddressRange): readonly FlatRange[] {
+    const kept = this.#ranges
+      .touching(window)
+      .filter(({ address }) => this.#gone.at(address) === undefined);
+    return inOrder([...kept, ...this.#fresh.touching(window)]);
   }
 
   /**
-   * As few windows as hold all of `changed`, of whole pages and whole mappings: what is installed in them can be
+   * As few windows as hold all of `changed`, of whole pages and whole mappings, and what is installed in them: it can be
    * compared with what is wanted in them, and nothing else is concerned.
    */
-  #wholeMappings(changed: readonly AddressRange[]): AddressRange[] {
+  #concerned(changed: readonly AddressRange[]): Concerned<Installed> {
     const pages = united(changed.map((range) => this.#wholePages(range)));
-    return united(pages.flatMap((window) => [window, ...this.#mappings.touching(window)]));
+    const installed: Installed[] = [];
+    for (const window of pages) {
+      for (const mapping of this.#mappings.touching(window)) {
+        // One that the window before touches, too, was the last to be found there.
+        if (mapping !== installed.at(-1)) installed.push(mapping);
+      }
+    }
+    return { windows: united([...pages, ...installed]), installed };
   }
 
   #wholePages({ address, size }: AddressRange): AddressRange {
@@ -148,17 +155,31 @@ export class MappedSpace<Installed extends PageMapping> {
 
 const everywhere: AddressRange = { address: 0n, size: wholeRange };
 
+/** Whole pages and mappings for which is planned. */
+interface Concerned<Installed> {
+  readonly windows: readonly AddressRange[];
+  /** All that touch a window. */
+  readonly installed: readonly Installed[];
+}
+
+/** The parts of `ranges`, which all touch `window`, that lie in it. */
+function clipped(ranges: readonly FlatRange[], window: AddressRange): FlatRange[] {
+  const windowEnd = endOf(window);
+  return ranges.map((range) => {
+    const start = range.address > window.address ? range.address : window.address;
+    const end = endOf(range) < windowEnd ? endOf(range) : windowEnd;
+    return clip(range, start, end);
+  });
+}
+
 /** Where something else shows than before: a large range of which a small part changes is replaced as a whole. */
 function changedParts(gone: readonly FlatRange[], fresh: readonly FlatRange[]): AddressRange[] {
-  const before = inOrder(gone);
-  const after = inOrder(fresh);
-  const same = overlaps(before, after)
-    .filter(([a, b]) => showTheSame(a, b))
-    .map(([a, b]) => common(a, b));
-  return [...uncovered(before, same), ...uncovered(after, same)].map(({ start, end }) => ({
-    address: start,
-    size: end - start,
-  }));
+  const parts: AddressRange[] = [];
+  sweep(gone, fresh, (before, after, start, end) => {
+    const isSame = before !== undefined && after !== undefined && showTheSame(before, after);
+    if (!isSame) parts.push({ address: start, size: end - start });
+  });
+  return parts;
 }
 
 function showTheSame(a: FlatRange, b: FlatRange): boolean {

@@ -1,6 +1,6 @@
 import { orderMoves } from './order-moves.js';
-import { endOf, type PageMapping, partOf, showTheSame } from './page-mapping.js';
-import { common, inOrder, overlaps, uncovered } from './sorted-ranges.js';
+import { type PageMapping, partOf, showTheSame } from './page-mapping.js';
+import { inOrder, sweep, uncovered } from './range-sweep.js';
 
 /** A mapping that is to become another one in place. */
 export interface MappingChange<Installed extends PageMapping> {
@@ -55,23 +55,17 @@ export function planMappings<Installed extends PageMapping>(
   wanted: readonly PageMapping[],
   { canMove, exact = false }: PlanOptions<Installed>,
 ): MappingPlan<Installed> {
-  const still = stillWanted(installed, wanted, exact);
-  const deletes: Installed[] = [];
-  const kept: Installed[] = [];
+  const { lost, watched } = compare(installed, wanted, exact);
+  const kept = lost.size === 0 ? installed : installed.filter((mapping) => !lost.has(mapping));
   const relogs: MappingChange<Installed>[] = [];
-  for (const mapping of installed) {
-    const found = still.get(mapping);
-    const isKept = found?.size === mapping.size;
-    (isKept ? kept : deletes).push(mapping);
-    if (isKept && found.dirtyLog !== mapping.dirtyLog) {
-      relogs.push({
-        from: mapping,
-        to: { ...partOf(mapping, mapping.address, endOf(mapping)), dirtyLog: found.dirtyLog },
-      });
-    }
+  for (const mapping of kept) {
+    const dirtyLog = watched.has(mapping);
+    if (dirtyLog === mapping.dirtyLog) continue;
+    relogs.push({ from: mapping, to: { ...mapping, dirtyLog } });
   }
-  const adds = uncovered(wanted, kept).map(({ range, start, end }) => partOf(range, start, end));
-  return { ...withMoves(deletes, adds, canMove), relogs };
+  const missing = uncovered(wanted, kept).map(({ range, start, end }) => partOf(range, start, end));
+  const { deletes, moves, adds } = withMoves([...lost], missing, canMove);
+  return { deletes, moves, adds, relogs };
 }
 
 /** Whether there is nothing to do. */
@@ -81,16 +75,39 @@ export function isEmptyPlan(plan: MappingPlan<PageMapping>): boolean {
 
 /** What `plan` costs. */
 export function planCost(plan: MappingPlan<PageMapping>): PlanCost {
-  const from = inOrder([...plan.deletes, ...plan.moves.map((move) => move.from)]);
-  const to = inOrder([...plan.adds, ...plan.moves.map((move) => move.to)]);
-  const pairs = overlaps(from, to);
-  const interrupted = pairs.filter(([before, after]) => showTheSame(before, after));
+  const { from, to } = unmappedAndMapped(plan);
+  let bytesInterrupted = 0n;
+  sweep(from, to, (before, after, start, end) => {
+    if (before === undefined || after === undefined || !showTheSame(before, after)) return;
+    bytesInterrupted += end - start;
+  });
   return {
     calls: callsOf(plan),
     bytesMapped: total(to),
     bytesUnmapped: total(from),
-    bytesInterrupted: interrupted.reduce((sum, [a, b]) => sum + common(a, b).size, 0n),
-    hasGap: pairs.length > 0,
+    bytesInterrupted,
+    hasGap: hasGap(plan),
+  };
+}
+
+/** {@link PlanCost.hasGap} alone. */
+export function hasGap(plan: MappingPlan<PageMapping>): boolean {
+  const { from, to } = unmappedAndMapped(plan);
+  let found = false;
+  sweep(from, to, (before, after) => {
+    found ||= before !== undefined && after !== undefined;
+  });
+  return found;
+}
+
+/** What `plan` unmaps, and what it maps, each in order. */
+function unmappedAndMapped({ deletes, moves, adds }: MappingPlan<PageMapping>): {
+  readonly from: readonly PageMapping[];
+  readonly to: readonly PageMapping[];
+} {
+  return {
+    from: inOrder([...deletes, ...moves.map(({ from }) => from)]),
+    to: inOrder([...adds, ...moves.map(({ to }) => to)]),
   };
 }
 
@@ -98,23 +115,31 @@ function callsOf({ deletes, moves, adds, relogs }: MappingPlan<PageMapping>): nu
   return deletes.length + moves.length + adds.length + relogs.length;
 }
 
-/** How many bytes of each installed mapping are wanted as they are, and whether some of them with a dirty log. */
-function stillWanted<Installed extends PageMapping>(
+/** What is to become of mappings that are installed. */
+interface Comparison<Installed> {
+  /** Those of which a part is not wanted as it is, in order. */
+  readonly lost: ReadonlySet<Installed>;
+  /** Those of which a part is wanted with a dirty log. */
+  readonly watched: ReadonlySet<Installed>;
+}
+
+function compare<Installed extends PageMapping>(
   installed: readonly Installed[],
   wanted: readonly PageMapping[],
   exact: boolean,
-): Map<Installed, { size: bigint; dirtyLog: boolean }> {
-  const found = new Map<Installed, { size: bigint; dirtyLog: boolean }>();
-  for (const [mapping, wish] of overlaps(installed, wanted)) {
-    if (!showTheSame(mapping, wish)) continue;
-    if (exact && (mapping.address !== wish.address || mapping.size !== wish.size)) continue;
-    const before = found.get(mapping);
-    found.set(mapping, {
-      size: (before?.size ?? 0n) + common(mapping, wish).size,
-      dirtyLog: before?.dirtyLog === true || wish.dirtyLog,
-    });
-  }
-  return found;
+): Comparison<Installed> {
+  const lost = new Set<Installed>();
+  const watched = new Set<Installed>();
+  sweep(installed, wanted, (mapping, wish) => {
+    if (mapping === undefined) return;
+    const stays =
+      wish !== undefined &&
+      showTheSame(mapping, wish) &&
+      (!exact || (mapping.address === wish.address && mapping.size === wish.size));
+    if (!stays) lost.add(mapping);
+    else if (wish.dirtyLog) watched.add(mapping);
+  });
+  return { lost, watched };
 }
 
 /** Makes moves of deletes and adds that show the same memory in the same length. */
@@ -123,20 +148,24 @@ function withMoves<Installed extends PageMapping>(
   adds: readonly PageMapping[],
   canMove: PlanOptions<Installed>['canMove'],
 ): Omit<MappingPlan<Installed>, 'relogs'> {
-  const byMemory = new Map<string, Installed[]>();
+  if (deletes.length === 0 || adds.length === 0) return { deletes, moves: [], adds };
+  const byHostAddress = new Map<bigint, Installed[]>();
   for (const mapping of deletes) {
     if (!canMove(mapping)) continue;
-    const key = memoryKey(mapping);
-    const known = byMemory.get(key);
-    if (known === undefined) byMemory.set(key, [mapping]);
+    const known = byHostAddress.get(mapping.hostAddress);
+    if (known === undefined) byHostAddress.set(mapping.hostAddress, [mapping]);
     else known.push(mapping);
   }
-  const pairs = new Map<PageMapping, MappingChange<Installed>>();
+  const pairs: MappingChange<Installed>[] = [];
   for (const to of adds) {
-    const from = byMemory.get(memoryKey(to))?.shift();
-    if (from !== undefined) pairs.set(to, { from, to });
+    const candidates = byHostAddress.get(to.hostAddress) ?? [];
+    const index = candidates.findIndex(
+      ({ size, readonly }) => size === to.size && readonly === to.readonly,
+    );
+    const [from] = index < 0 ? [] : candidates.splice(index, 1);
+    if (from !== undefined) pairs.push({ from, to });
   }
-  const moves = orderMoves([...pairs.values()]);
+  const moves = orderMoves(pairs);
   const sources = new Set(moves.map(({ from }) => from));
   const targets = new Set(moves.map(({ to }) => to));
   return {
@@ -144,10 +173,6 @@ function withMoves<Installed extends PageMapping>(
     moves,
     adds: adds.filter((mapping) => !targets.has(mapping)),
   };
-}
-
-function memoryKey({ hostAddress, size, readonly }: PageMapping): string {
-  return `${hostAddress} ${size} ${readonly}`;
 }
 
 function total(mappings: readonly PageMapping[]): bigint {

@@ -1,5 +1,5 @@
 import type { AddressRange } from './page-mapping.js';
-import { inOrder, overlaps } from './sorted-ranges.js';
+import { inOrder, sweep } from './range-sweep.js';
 
 interface Move {
   readonly from: AddressRange;
@@ -11,6 +11,7 @@ interface Move {
  * it must be taken away before all of them, and put back after.
  */
 export function orderMoves<M extends Move>(moves: readonly M[]): M[] {
+  if (moves.length === 1) return [...moves];
   const { blockers, blocked } = dependencies(moves);
   const ordered: M[] = [];
   const open = new Set(moves);
@@ -50,11 +51,11 @@ function dependencies<M extends Move>(moves: readonly M[]): Dependencies<M> {
   };
   const ends = (end: 'from' | 'to') =>
     inOrder(moves.map((move) => ({ move, address: move[end].address, size: move[end].size })));
-  for (const [target, source] of overlaps(ends('to'), ends('from'))) {
-    if (target.move === source.move) continue;
+  sweep(ends('to'), ends('from'), (target, source) => {
+    if (target === undefined || source === undefined || target.move === source.move) return;
     link(blockers, target.move, source.move);
     link(blocked, source.move, target.move);
-  }
+  });
   return { blockers, blocked };
 }
 

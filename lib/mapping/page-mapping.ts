@@ -36,6 +36,7 @@ export function showTheSame(a: PageMapping, b: PageMapping): boolean {
 
 /** The part of `mapping` from `start` up to, not including, `end`, which must lie within it. */
 export function partOf(mapping: PageMapping, start: bigint, end: bigint): PageMapping {
+  if (start === mapping.address && end === endOf(mapping)) return mapping;
   const skipped = start - mapping.address;
   return {
     address: start,

@@ -1,17 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MemoryTopology } from '../../lib/index.js';
-import { Kvm, realModeSegment, userMemoryFlag } from '../../lib/kvm/index.js';
+import { MemoryTopology, type RamRegion } from '../../lib/index.js';
+import { Kvm, KvmMemorySlots, realModeSegment, userMemoryFlag } from '../../lib/kvm/index.js';
 import { noKvm } from './real-mode-guest.js';
 
 const real = { skip: noKvm };
+
+/** KVM_CAP_DIRTY_LOG_RING. */
+const dirtyLogRing = 192;
 
 test(
   'a dirty ring gives the pages that a guest writes, each once until it is reset',
   real,
   async (t) => {
     using kvm = Kvm.open();
-    const dirtyLogRing = 192;
     if (kvm.checkExtension(dirtyLogRing) === 0) return t.skip('no KVM_CAP_DIRTY_LOG_RING');
     const topology = new MemoryTopology();
     const ram = topology.ram('ram', 0x1_0000n).memory!;
@@ -44,5 +46,71 @@ test(
     assert.deepEqual(vcpu.harvestDirtyPages(), []);
     assert.equal(vm.resetDirtyRings(), first.length);
     assert.deepEqual((await runOnce()).slice(0, 2), written);
+  },
+);
+
+test(
+  'what the dirty rings say comes to the regions: when somebody asks, and before a slot goes',
+  real,
+  async (t) => {
+    using kvm = Kvm.open();
+    if (kvm.checkExtension(dirtyLogRing) === 0) return t.skip('no KVM_CAP_DIRTY_LOG_RING');
+    const topology = new MemoryTopology();
+    const system = topology.container('system', 1n << 64n);
+    const memory = topology.addressSpace('memory', system);
+    const ram = topology.ram('ram', 0x8000n);
+    const vram = topology.ram('vram', 0x4000n);
+    system.addSubregion(0, ram);
+    system.addSubregion(0x8000, vram);
+    using vm = kvm.createVm({ memory, dirtyRingEntries: 512 });
+    let emptied = 0;
+    const slots = new KvmMemorySlots(vm, {
+      emptyDirtyRings: () => {
+        emptied++;
+        for (const each of vm.vcpus) {
+          for (const { slot, page } of each.harvestDirtyPages()) slots.markWritten(slot, page);
+        }
+        vm.resetDirtyRings();
+      },
+    });
+    memory.addListener(slots);
+    ram.setDirtyLog('migration', true);
+    vram.setDirtyLog('migration', true);
+    memory.writeBytes(
+      0x1000n,
+      Uint8Array.from([
+        ...[0xc6, 0x06, 0x10, 0x50, 1], //  mov byte [0x5010], 1
+        ...[0xc6, 0x06, 0x10, 0x30, 1], //  mov byte [0x3010], 1
+        ...[0xc6, 0x06, 0x10, 0xa0, 1], //  mov byte [0xa010], 1
+        0xf4, //                            hlt
+      ]),
+    );
+    const vcpu = vm.createVcpu(0);
+    const runOnce = async () => {
+      vcpu.setSpecialRegisters({ cs: realModeSegment(0) });
+      vcpu.setRegisters({ rip: 0x1000n, rflags: 2n });
+      assert.equal((await vcpu.run()).kind, 'halt');
+    };
+    const written = (region: RamRegion) => {
+      const snapshot = region.dirtyPages.snapshotAndClear('migration', 0, region.size);
+      return [...snapshot.ranges()].map(({ offset, size }) => `${offset / 4096n}+${size / 4096n}`);
+    };
+    // What the program's own bytes were written with.
+    written(ram);
+    written(vram);
+
+    await runOnce();
+    assert.deepEqual([written(ram), written(vram), emptied], [[], [], 0]);
+    topology.syncDirtyLog();
+    assert.deepEqual([written(ram), written(vram)], [['3+1', '5+1'], ['2+1']]);
+
+    // The rings were reset: the same pages are told of again.
+    await runOnce();
+    const before = emptied;
+    vram.enabled = false;
+    assert.equal(emptied, before + 1, 'the rings are emptied before the slot goes');
+    assert.equal(slots.slots.length, 1);
+    assert.deepEqual([written(ram), written(vram)], [['3+1', '5+1'], ['2+1']]);
+    topology.close();
   },
 );
