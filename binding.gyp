@@ -30,6 +30,10 @@
             '-g',
           ],
           'ldflags': ['-fsanitize=<(sanitize)'],
+        }, {
+          # A commit passes through many small functions of many files.
+          'cflags_cc': ['-flto=auto'],
+          'ldflags': ['-flto=auto'],
         }],
       ],
     },

@@ -55,7 +55,7 @@ void ChangeReport::FindGroups() {
   groups_.clear();
   for (size_t begin = 0, end = 0; begin < entries_.size(); begin = end) {
     while (end < entries_.size() && way(entries_[begin]) == way(entries_[end])) ++end;
-    groups_.push_back(std::span(entries_).subspan(begin, end - begin));
+    groups_.emplace_back(std::span(entries_).subspan(begin, end - begin));
   }
   std::sort(groups_.begin(), groups_.end(),
             [](const Group& a, const Group& b) { return a.front().space < b.front().space; });

@@ -9,7 +9,7 @@ AddressRange IntervalRange(uint64_t first, const Region& region) {
 
 Interval ChildIndex::Describe(RegionId id, const Region& region) const {
   return {.range = IntervalRange(region.address, region),
-          .key = {.sequence = region.sequence, .priority = region.priority, .id = id},
+          .key = {region.priority, region.sequence, id},
           .is_leaf = !region.is_alias() && !HasChildren(id)};
 }
 

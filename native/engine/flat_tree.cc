@@ -79,9 +79,25 @@ void PackInner(std::span<FlatNodeRef> children, std::vector<FlatNodeRef>& out) {
   Pack(children, kMaxChildren, out, MakeInner);
 }
 
-// A leaf with `ranges` in the place of those of `leaf` from `begin` to `end`.
-FlatNodeRef CopyLeaf(const FlatNode& leaf, size_t begin, size_t end,
-                     std::span<const FlatRange> ranges) {
+// The ranges of a leaf that intersect a window: from `begin` to before `end`.
+struct Cut {
+  size_t begin;
+  size_t end;
+
+  size_t size() const { return end - begin; }
+};
+
+Cut FindCut(const FlatNode& leaf, const AddressRange& window) {
+  size_t begin = leaf.Search(window.first);
+  if (leaf.rests()[begin].last < window.first) ++begin;
+  size_t end = begin;
+  while (end < leaf.count && leaf.keys()[end] <= window.last) ++end;
+  return {begin, end};
+}
+
+// A leaf with `ranges` in the place of those of `leaf` that are cut out.
+FlatNodeRef CopyLeaf(const FlatNode& leaf, const Cut& cut, std::span<const FlatRange> ranges) {
+  const auto [begin, end] = cut;
   const size_t behind = leaf.count - end;
   const Draft draft = Allocate(0, begin + ranges.size() + behind);
   auto* const rests = reinterpret_cast<FlatNode::Rest*>(draft.items);
@@ -98,7 +114,8 @@ FlatNodeRef CopyInner(const FlatNode& node, size_t index, FlatNodeRef child) {
   auto* const nodes = reinterpret_cast<const FlatNode**>(draft.items);
   std::copy_n(node.keys(), node.count, draft.keys);
   for (size_t i = 0; i < node.count; ++i) {
-    if (i != index) nodes[i] = FlatNodeRef::Share(node.children()[i]).Detach();
+    nodes[i] = node.children()[i];
+    if (i != index) FlatNodeRef::Share(nodes[i]).Detach();
   }
   draft.keys[index] = child->keys()[0];
   nodes[index] = child.Detach();
@@ -118,6 +135,9 @@ FlatNodeRef ChangeInner(const FlatNode& node, size_t index, FlatNodeRef child) {
 void ShareChildren(const FlatNode& node, size_t begin, size_t end, std::vector<FlatNodeRef>& out) {
   for (size_t i = begin; i < end; ++i) out.push_back(FlatNodeRef::Share(node.children()[i]));
 }
+
+// Whether nobody else has the node, provided that nobody else has one above it.
+bool IsSole(const FlatNode& node) { return node.references.load(std::memory_order_acquire) == 1; }
 
 size_t CountRanges(const FlatNode& node) {
   if (node.height == 0) return node.count;
@@ -147,8 +167,21 @@ void FlatTree::Cursor::Seek(uint64_t address) {
     node = node->children()[index];
   }
   leaf_ = node;
-  index_ = node->Search(address);
-  if (node->rests()[index_].last < address) ++*this;
+  SeekInLeaf(address);
+}
+
+void FlatTree::Cursor::SeekInLeaf(uint64_t address) {
+  index_ = leaf_->Search(address);
+  if (leaf_->rests()[index_].last < address) ++*this;
+}
+
+void FlatTree::Cursor::SkipTo(uint64_t address) {
+  if (at_end()) return;
+  if (next_leaf_ && *next_leaf_ <= address) {
+    Seek(address);
+  } else {
+    SeekInLeaf(address);
+  }
 }
 
 void FlatTree::Cursor::NextLeaf() {
@@ -159,11 +192,6 @@ void FlatTree::Cursor::NextLeaf() {
   }
 }
 
-// Whether nobody else has the node, provided that nobody else has one above it.
-bool FlatTreeSplicer::IsSole(const FlatNode& node) {
-  return node.references.load(std::memory_order_acquire) == 1;
-}
-
 FlatTree FlatTreeSplicer::Splice(FlatTree tree, const AddressRange& window,
                                  std::span<const FlatRange> ranges) {
   removed_ = 0;
@@ -172,8 +200,11 @@ FlatTree FlatTreeSplicer::Splice(FlatTree tree, const AddressRange& window,
   const FlatNodeRef old = std::move(tree.root_);
   if (old.get() == nullptr) {
     PackLeaves(ranges, nodes_);
+  } else if (FlatNodeRef one = ReplaceOne(*old, IsSole(*old), window, ranges);
+             one.get() != nullptr) {
+    return {std::move(one), size - removed_ + ranges.size()};
   } else {
-    Replace({*old, IsSole(*old)}, window, ranges, nodes_);
+    Replace(*old, window, ranges, nodes_);
   }
   while (nodes_.size() > 1) {
     above_.clear();
@@ -187,27 +218,41 @@ FlatTree FlatTreeSplicer::Splice(FlatTree tree, const AddressRange& window,
   return {std::move(root), size - removed_ + ranges.size()};
 }
 
-// Appends to `out` what takes the place of `old`: nodes of the same height, or nothing.
-void FlatTreeSplicer::Replace(const Old& old, const AddressRange& window,
+// What mostly happens: one leaf has all that goes, and room for all that comes, and nodes only give
+// their places to others. Returns what takes the place of `node`; or null, and nothing is done, if
+// it is not that simple. Sole: no other tree has the node, nor what is above it.
+FlatNodeRef FlatTreeSplicer::ReplaceOne(const FlatNode& node, bool is_sole,
+                                        const AddressRange& window,
+                                        std::span<const FlatRange> ranges) {
+  if (node.height == 0) {
+    const Cut cut = FindCut(node, window);
+    const size_t count = node.count - cut.size() + ranges.size();
+    if (count < kMaxRanges / 4 || count > kMaxRanges) return {};
+    removed_ = cut.size();
+    return CopyLeaf(node, cut, ranges);
+  }
+  const size_t index = node.Search(window.first);
+  if (node.LastBefore(index + 1, kLastAddress) < window.last) return {};
+  const FlatNode& child = *node.children()[index];
+  FlatNodeRef by = ReplaceOne(child, is_sole && IsSole(child), window, ranges);
+  if (by.get() == nullptr) return {};
+  return is_sole ? ChangeInner(node, index, std::move(by)) : CopyInner(node, index, std::move(by));
+}
+
+// Appends to `out` what takes the place of `node`: nodes of the same height, or nothing.
+void FlatTreeSplicer::Replace(const FlatNode& node, const AddressRange& window,
                               std::span<const FlatRange> ranges, Nodes& out) {
-  const FlatNode& node = old.node;
   if (node.height == 0) return ReplaceInLeaf(node, window, ranges, out);
   const size_t first = node.Search(window.first);
   const size_t last = node.Search(window.last);
   const size_t begin = out.size();
-  const auto replace = [&](size_t index, std::span<const FlatRange> by) {
-    const FlatNode& child = *node.children()[index];
-    Replace({child, old.is_sole && IsSole(child)}, window, by, out);
-  };
-  replace(first, ranges);
+  Replace(*node.children()[first], window, ranges, out);
+  for (size_t i = first + 1; i < last; ++i) removed_ += CountRanges(*node.children()[i]);
+  if (first != last) Replace(*node.children()[last], window, {}, out);
   if (first == last && out.size() == begin + 1 && !IsSmall(*out.back())) {
-    FlatNodeRef& child = out.back();
-    child = old.is_sole ? ChangeInner(node, first, std::move(child))
-                        : CopyInner(node, first, std::move(child));
+    out.back() = CopyInner(node, first, std::move(out.back()));
     return;
   }
-  for (size_t i = first + 1; i < last; ++i) removed_ += CountRanges(*node.children()[i]);
-  if (first != last) replace(last, {});
   Repack(node, first, last, begin, out);
 }
 
@@ -226,19 +271,15 @@ void FlatTreeSplicer::Repack(const FlatNode& node, size_t first, size_t last, si
 
 void FlatTreeSplicer::ReplaceInLeaf(const FlatNode& leaf, const AddressRange& window,
                                     std::span<const FlatRange> ranges, Nodes& out) {
-  size_t begin = leaf.Search(window.first);
-  if (leaf.rests()[begin].last < window.first) ++begin;
-  size_t end = leaf.Search(window.last);
-  if (leaf.keys()[end] <= window.last) ++end;
-  end = std::max(begin, end);
-  removed_ += end - begin;
-  const size_t count = leaf.count - (end - begin) + ranges.size();
+  const Cut cut = FindCut(leaf, window);
+  removed_ += cut.size();
+  const size_t count = leaf.count - cut.size() + ranges.size();
   if (count == 0) return;
-  if (count <= kMaxRanges) return out.push_back(CopyLeaf(leaf, begin, end, ranges));
+  if (count <= kMaxRanges) return out.push_back(CopyLeaf(leaf, cut, ranges));
   ranges_.clear();
-  for (size_t i = 0; i < begin; ++i) ranges_.push_back(leaf.Range(i));
+  for (size_t i = 0; i < cut.begin; ++i) ranges_.push_back(leaf.Range(i));
   ranges_.insert(ranges_.end(), ranges.begin(), ranges.end());
-  for (size_t i = end; i < leaf.count; ++i) ranges_.push_back(leaf.Range(i));
+  for (size_t i = cut.end; i < leaf.count; ++i) ranges_.push_back(leaf.Range(i));
   PackLeaves(ranges_, out);
 }
 

@@ -185,11 +185,15 @@ class FlatTree::Cursor {
     if (++index_ == leaf_->count) NextLeaf();
     return *this;
   }
+  // On to the first range that ends at `address` or beyond: mostly within the same leaf. REQUIRES:
+  // the present one isn't behind that.
+  void SkipTo(uint64_t address);
 
   friend bool operator==(const Cursor& cursor, std::default_sentinel_t) { return cursor.at_end(); }
 
  private:
   void Seek(uint64_t address);
+  void SeekInLeaf(uint64_t address);
   void NextLeaf();
 
   const FlatNode* root_;
@@ -216,14 +220,9 @@ class FlatTreeSplicer {
  private:
   using Nodes = std::vector<FlatNodeRef>;
 
-  // A node of the tree that is being changed; sole: no other tree has it, nor what is above it.
-  struct Old {
-    const FlatNode& node;
-    bool is_sole;
-  };
-
-  static bool IsSole(const FlatNode& node);
-  void Replace(const Old& old, const AddressRange& window, std::span<const FlatRange> ranges,
+  FlatNodeRef ReplaceOne(const FlatNode& node, bool is_sole, const AddressRange& window,
+                         std::span<const FlatRange> ranges);
+  void Replace(const FlatNode& node, const AddressRange& window, std::span<const FlatRange> ranges,
                Nodes& out);
   void Repack(const FlatNode& node, size_t first, size_t last, size_t begin, Nodes& out);
   void ReplaceInLeaf(const FlatNode& leaf, const AddressRange& window,

@@ -19,10 +19,10 @@ void IntervalForest::Insert(RegionId owner, RegionId id, const Interval& interva
   Node& node = nodes_.Use(id);
   node.interval = interval;
   node.owner = owner;
+  node.weight = Weight(id);
   Tree top = TreeOf(owner);
   Tree* place = &top;
-  const uint32_t weight = Weight(id);
-  while (*place != kNoRegion && Weight(*place) > weight) {
+  while (*place != kNoRegion && At(*place).weight > node.weight) {
     node.above = *place;
     Node& above = nodes_[*place];
     above.max_last = std::max(above.max_last, interval.range.last);
@@ -105,7 +105,7 @@ void IntervalForest::Split(Tree tree, RegionId at, Tree& left, Tree& right) {
 IntervalForest::Tree IntervalForest::Join(Tree left, Tree right) {
   if (left == kNoRegion) return right;
   if (right == kNoRegion) return left;
-  const bool left_on_top = Weight(left) > Weight(right);
+  const bool left_on_top = At(left).weight > At(right).weight;
   const Tree top = left_on_top ? left : right;
   Node& node = nodes_[top];
   if (left_on_top) {

@@ -1,6 +1,16 @@
 #include "engine/liveness.h"
 
 namespace flatview::engine {
+namespace {
+
+// Where a region lies in its container, and below what, plays no part in what holds it.
+bool OnlyMoves(const Region& before, const Region& after) {
+  return before.parent == after.parent && before.flags == after.flags &&
+         before.target == after.target && before.alias_offset == after.alias_offset &&
+         before.size == after.size;
+}
+
+}  // namespace
 
 bool Liveness::IsViewRoot(RegionId id) const {
   const Life* const life = lives_.Find(id);
@@ -15,6 +25,8 @@ void Liveness::Update(std::span<const RegionTable::Change> changes,
     lives_[root].is_view_root = true;
   }
   for (const RegionTable::Change& change : changes) {
+    const Region* const region = regions_.Find(change.id);
+    if (change.existed && region != nullptr && OnlyMoves(change.before, *region)) continue;
     FollowContainer(change.id);
     FollowTarget(change.id);
     // The first subregion of one can have come, or the last one of the other have gone.
@@ -55,7 +67,7 @@ void Liveness::FollowTarget(RegionId id) {
   const RegionId after = shows ? region->target : kNoRegion;
   Interval window;
   if (after != kNoRegion) {
-    window = {.range = IntervalRange(region->alias_offset, *region), .key = {.id = id}};
+    window = {.range = IntervalRange(region->alias_offset, *region), .key = {0, 0, id}};
   }
   if (before == after && (after == kNoRegion || aliases_.IntervalOf(id) == window)) return;
   if (before != after && after != kNoRegion) Hold(after);

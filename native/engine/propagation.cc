@@ -32,7 +32,7 @@ std::optional<AddressRange> Part(Int128 first, Int128 end) {
 
 }  // namespace
 
-bool CarriedRanges::Add(AddressRange& range) {
+bool CarriedRanges::Add(AddressRange& range, const AddressRange& whole) {
   for (const AddressRange& known : ranges_) {
     if (Contains(known, range)) return false;
   }
@@ -41,7 +41,7 @@ bool CarriedRanges::Add(AddressRange& range) {
       range = {std::min(range.first, known.first), std::max(range.last, known.last)};
     }
     ranges_.clear();
-    if (++hulls_ > kMaxHulls) range = kAllAddresses;
+    if (++hulls_ > kMaxHulls) range = whole;
   }
   ranges_.push_back(range);
   return true;
@@ -110,10 +110,9 @@ void Propagation::CarryInto(RegionId id, Int128 first, Int128 last) {
   const Region* const region = regions_.Find(id);
   if (region == nullptr || region->is_empty() || !region->Has(region_flag::kEnabled)) return;
   if (!liveness_.IsLive(id)) return;
-  auto part = Clip(first, last, {0, region->last_offset()});
-  if (!part) return;
-  if (!CarriedThrough(id).Add(*part)) return;
-  part = Clip(part->first, part->last, {0, region->last_offset()});
+  const AddressRange whole = {0, region->last_offset()};
+  auto part = Clip(first, last, whole);
+  if (!part || !CarriedThrough(id).Add(*part, whole)) return;
   pending_.emplace_back(id, *part);
 }
 

@@ -20,9 +20,9 @@ class CarriedRanges {
  public:
   // Adds `range`. Returns false if all of it was carried before. Otherwise `range` becomes what is
   // to be carried on: itself, or, where there are too many to remember, a range around all of them.
-  // It gets its way only so often, before that is the whole region. So a cycle of aliases, which
+  // It gets its way only so often, before that is the `whole` region. So a cycle of aliases, which
   // carries a range shifted a little at each turn, ends.
-  bool Add(AddressRange& range);
+  bool Add(AddressRange& range, const AddressRange& whole);
 
   void Clear() {
     ranges_.clear();

@@ -6,12 +6,10 @@
 namespace flatview::engine {
 namespace {
 
-// Sorts ranges, and makes one of those that overlap or touch.
+bool BeginsBefore(const AddressRange& a, const AddressRange& b) { return a.first < b.first; }
+
+// Makes one of those that overlap or touch. REQUIRES: none begins before the one before it.
 void Coalesce(std::vector<AddressRange>& ranges) {
-  const auto before = [](const AddressRange& a, const AddressRange& b) {
-    return a.first < b.first;
-  };
-  std::sort(ranges.begin(), ranges.end(), before);
   size_t count = 0;
   for (const AddressRange& range : ranges) {
     AddressRange* const previous = count > 0 ? &ranges[count - 1] : nullptr;
@@ -46,6 +44,7 @@ Status ViewUpdate::Update(RegionId root, uint64_t serial, RenderBudget& budget, 
     if (const Status status = RenderWhole(root, budget, tree); !status.ok()) return status;
   } else {
     tree = view.present->tree();
+    std::sort(view.windows.begin(), view.windows.end(), BeginsBefore);
     Coalesce(view.windows);
     for (const AddressRange& window : view.windows) {
       const Status status = RenderWindow(root, window, budget, tree, view.compared);
@@ -70,7 +69,11 @@ Status ViewUpdate::RenderWindow(RegionId root, const AddressRange& window, Rende
   const FlatTree::Cursor cursor = tree.From(window.first == 0 ? 0 : window.first - 1);
   Beside beside;
   if (!cursor.at_end() && (*cursor).first < window.first) beside.below = *cursor;
-  if (window.last != kLastAddress) beside.above = tree.Lookup(window.last + 1);
+  if (window.last != kLastAddress) {
+    FlatTree::Cursor above = cursor;
+    above.SkipTo(window.last + 1);
+    if (!above.at_end() && (*above).first <= window.last + 1) beside.above = *above;
+  }
   if (const Status status = RenderBetween(root, window, beside, budget); !status.ok()) {
     return status;
   }

@@ -47,10 +47,9 @@ TEST(IntervalForest, FindsWhatIntersectsLikeAList) {
     } else {
       const RegionId into = below(kOwners);
       const uint64_t first = below(100);
-      const Interval interval = {
-          .range = {first, first + below(below(10) == 0 ? 100 : 4)},
-          .key = {.sequence = below(9), .priority = static_cast<int>(below(3)) - 1, .id = id},
-          .is_leaf = below(20) != 0};
+      const Interval interval = {.range = {first, first + below(below(10) == 0 ? 100 : 4)},
+                                 .key = {static_cast<int>(below(3)) - 1, below(9), id},
+                                 .is_leaf = below(20) != 0};
       forest.Insert(into, id, interval);
       expected[into].emplace(id, interval);
     }
