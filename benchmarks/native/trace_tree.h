@@ -46,7 +46,7 @@ class TraceTree {
 
  private:
   struct Space {
-    engine::RegionId root;
+    engine::RegionId root = engine::kNoRegion;
     bool watched = false;
   };
 

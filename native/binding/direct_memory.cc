@@ -70,8 +70,8 @@ bool DirectMemoryReader::AnswerIn(const engine::FlatRange& range,
   const uint64_t offset = range.offset + (access.address - range.first);
   if (offset > bytes.size() || access.size > bytes.size() - offset) return false;
   std::byte* const at = bytes.data() + offset;
-  const bool is_aligned = offset % access.size == 0;
-  if (kind == DirectKind::kDevice && !kUnalignedDevices && !is_aligned) return false;
+  const bool is_possible = kUnalignedDevices || offset % access.size == 0;
+  if (kind == DirectKind::kDevice && !is_possible) return false;
 
   if (access.is_write == 0) {
     if (kind == DirectKind::kRomDevice && (range.attributes & attribute::kRomd) == 0) return false;

@@ -236,7 +236,7 @@ EngineBinding::View EngineBinding::PresentView(Arguments& arguments, size_t inde
   const EngineEntry* const entry = arguments.Handle(index, engines_);
   const uint32_t space = arguments.Uint32(index + 1);
   if (arguments.failed()) return nullptr;
-  View view = entry->engine->View(space);
+  const View view = entry->engine->View(space);
   return view != nullptr ? view : empty_view_;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -347,7 +348,7 @@ napi_value KvmBinding::VcpuWindow(Arguments& arguments) {
   const napi_status status = napi_create_external_arraybuffer(
       arguments.env(), bytes.data(), bytes.size(), give_back, share.get(), &window);
   if (status == napi_no_external_buffers_allowed) return nullptr;
-  share.release();  // the finalizer has it, even if the call failed
+  std::ignore = share.release();  // the finalizer has it, even if the call failed
   return window;
 }
 

@@ -1,5 +1,6 @@
 #include "binding/vcpu_runner.h"
 
+#include <tuple>
 #include <utility>
 
 #include "binding/values.h"
@@ -40,7 +41,7 @@ std::variant<std::shared_ptr<VcpuRunner>, kernel::SystemError> VcpuRunner::Start
     napi_throw_error(env, "ERR_INVALID_STATE", "the event loop takes no calls from threads");
     return std::shared_ptr<VcpuRunner>();
   }
-  share.release();  // the finalizer has it
+  std::ignore = share.release();  // the finalizer has it
   // Hooks run in the opposite order: the thread ends before what it calls.
   napi_add_env_cleanup_hook(env, AbandonWithEnvironment, runner.get());
   const auto on_exit = [&self = *runner](const kernel::kvm::Failure& failure) {

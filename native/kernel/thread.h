@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <tuple>
 #include <utility>
 #include <variant>
 
@@ -20,7 +21,7 @@ class Thread {
     pthread_t thread = {};
     const int number = pthread_create(&thread, nullptr, Run, owned.get());
     if (number != 0) return SystemError{"pthread_create", "", number};
-    owned.release();  // the thread has it
+    std::ignore = owned.release();  // the thread has it
     return Thread(thread);
   }
 

@@ -15,6 +15,7 @@ namespace {
 constexpr RegionId kCount = 2'000;
 constexpr RegionId kFirst = 10;  // of kCount regions
 constexpr uint64_t kPage = 0x1000;
+constexpr uint64_t kEveryOther = 2 * kPage;
 
 // Commits may visit next to nothing, from the first region on.
 class CommitWorkTest : public testing::Test {
@@ -48,7 +49,7 @@ class CommitWorkTest : public testing::Test {
 };
 
 TEST_F(CommitWorkTest, LeavesSiblingsAlone) {
-  PutAndMoveAll([](RegionId i) { return In(0, 2 * i * kPage, Leaf(kPage), 0, i); });
+  PutAndMoveAll([](RegionId i) { return In(0, i * kEveryOther, Leaf(kPage), 0, i); });
   EXPECT_EQ(ViewSize(), kCount);
 }
 
@@ -63,27 +64,28 @@ TEST_F(CommitWorkTest, DigsNoDeeperIntoAStackThanCanBeSeen) {
 }
 
 TEST_F(CommitWorkTest, DoesNotLookUnderWhatCoversAll) {
-  Put(1, In(0, 0, Leaf(kCount * 2 * kPage), 1));
-  PutAndMoveAll([](RegionId i) { return In(0, 2 * i * kPage, Leaf(kPage), 0, i); });
-  Put(1, In(0, 0, With(region_flag::kReadonly, Leaf(kCount * 2 * kPage)), 1));
+  Put(1, In(0, 0, Leaf(kCount * kEveryOther), 1));
+  PutAndMoveAll([](RegionId i) { return In(0, i * kEveryOther, Leaf(kPage), 0, i); });
+  Put(1, In(0, 0, With(region_flag::kReadonly, Leaf(kCount * kEveryOther)), 1));
   EXPECT_EQ(ViewSize(), 1u);
 }
 
 TEST_F(CommitWorkTest, DoesNotLookIntoAContainerThatIsCovered) {
-  Put(1, In(0, 0, Leaf(kCount * 2 * kPage), 1));
-  Put(2, In(0, 0, Container(kCount * 2 * kPage)));
-  PutAndMoveAll([](RegionId i) { return In(2, 2 * i * kPage, Leaf(kPage), 0, i); });
-  Put(1, In(0, 0, With(region_flag::kReadonly, Leaf(kCount * 2 * kPage)), 1));
+  Put(1, In(0, 0, Leaf(kCount * kEveryOther), 1));
+  Put(2, In(0, 0, Container(kCount * kEveryOther)));
+  PutAndMoveAll([](RegionId i) { return In(2, i * kEveryOther, Leaf(kPage), 0, i); });
+  Put(1, In(0, 0, With(region_flag::kReadonly, Leaf(kCount * kEveryOther)), 1));
   EXPECT_EQ(ViewSize(), 1u);
 }
 
 TEST(CommitWork, VisitsEachAliasOfWhatChangesOnce) {
   // Where it shows is three regions deep.
-  Engine engine{{.budget = {.visits = 4 * kCount, .paints = kCount}, .self_check = false}};
+  Engine engine{
+      {.budget = {.visits = uint64_t{4} * kCount, .paints = kCount}, .self_check = false}};
   BatchWriter tree;
   tree.Put(0, WholeSpace()).Put(1, Container(kPage)).PutSpace(0, 0);
   for (RegionId i = 0; i < kCount; ++i) {
-    tree.Put(kFirst + i, In(0, 2 * i * kPage, Alias(1, 0, kPage)));
+    tree.Put(kFirst + i, In(0, i * kEveryOther, Alias(1, 0, kPage)));
   }
   ASSERT_TRUE(engine.Commit(tree.bytes()).ok());
   engine.Publish();

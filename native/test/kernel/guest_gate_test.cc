@@ -98,6 +98,7 @@ TEST(GuestGate, TakesPausesFromManyThreads) {
   FakeVcpu vcpu;
   std::atomic<int> seen_inside = 0;
   std::vector<std::thread> others;
+  others.reserve(3);
   for (int other = 0; other < 3; ++other) {
     others.emplace_back([&] {
       for (int round = 0; round < 200; ++round) {
