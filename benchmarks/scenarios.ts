@@ -60,7 +60,7 @@ const quickDeviceCounts: readonly number[] = [32, 256];
 const listenerCounts = [0, 2] as const;
 const lookupCount = 1 << 16;
 /** Of those who take many seconds at the largest size, these are enough. */
-const slowScenarios: readonly string[] = ['bar-move', 'full-render', 'lookup-random', 'memory'];
+const slowScenarios: readonly string[] = ['bar-move', 'full-render', 'memory'];
 /** At most so many BARs are moved in turn before the first one's turn comes again. */
 const maxMovedBars = 512;
 
