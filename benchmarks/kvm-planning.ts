@@ -1,8 +1,8 @@
 // Processor time of a commit with KvmMemorySlots, all of ours together, with a kernel that does nothing:
 // `node dist/benchmarks/kvm-planning.js` prints the table of docs/kvm.md.
 
-import { MemoryTopology } from '../lib/index.js';
 import { KvmMemorySlots, type KvmVm, kvmCapability } from '../lib/kvm/index.js';
+import { type SlotMachine, slotMachine } from './slot-machine.js';
 
 const rounds = 5;
 /** Commits in a round, of one change each; those of many changes are made less often. */
@@ -24,37 +24,30 @@ const idleKernel: KvmVm = {
 const ramAddress = 1n << 40n;
 const barSize = 0x4000n;
 
-/** A machine of `count` slots, and a few changes to it. */
-function machine(count: number) {
-  const topology = new MemoryTopology();
-  const system = topology.container('system', 1n << 64n);
-  const memory = topology.addressSpace('memory', system);
-  const bars = Array.from({ length: count }, (_, i) => topology.ram(`bar ${i}`, 0x1000));
-  topology.transaction(() => {
-    for (const [i, bar] of bars.entries()) system.addSubregion(0x1_0000_0000 + i * 0x4000, bar);
-  });
-  memory.addListener(new KvmMemorySlots(idleKernel, { guestAddressLimit: 1n << 46n }));
-  return { topology, system, bar: bars[count >> 1]! };
+/** A machine of `count` slots, shown to a kernel that does nothing. */
+function machine(count: number): SlotMachine {
+  const made = slotMachine(count);
+  made.memory.addListener(new KvmMemorySlots(idleKernel, { guestAddressLimit: 1n << 46n }));
+  return made;
 }
 
-type Machine = ReturnType<typeof machine>;
 type Toggle = (isOdd: boolean) => void;
 
-function barMoves({ bar }: Machine): Toggle {
+function barMoves({ bar }: SlotMachine): Toggle {
   const places = [bar.address, bar.address + 0x2000n] as const;
   return (isOdd) => {
     bar.address = places[isOdd ? 1 : 0];
   };
 }
 
-function barIsSwitched({ bar }: Machine): Toggle {
+function barIsSwitched({ bar }: SlotMachine): Toggle {
   return (isOdd) => {
     bar.enabled = !isOdd;
   };
 }
 
 function barsMove(barCount: number) {
-  return ({ topology, system }: Machine): Toggle => {
+  return ({ topology, system }: SlotMachine): Toggle => {
     const bars = Array.from({ length: barCount }, (_, i) => topology.ram(`more ${i}`, barSize));
     topology.transaction(() => {
       for (const [i, bar] of bars.entries()) {
@@ -70,7 +63,7 @@ function barsMove(barCount: number) {
 }
 
 function holesOpen(holeCount: number) {
-  return ({ topology, system }: Machine): Toggle => {
+  return ({ topology, system }: SlotMachine): Toggle => {
     const holes = Array.from({ length: holeCount }, (_, i) => topology.io(`hole ${i}`, 0x1000, {}));
     topology.transaction(() => {
       system.addSubregion(ramAddress, topology.ram('ram', 1n << 32n));
@@ -87,7 +80,11 @@ function holesOpen(holeCount: number) {
 }
 
 /** Microseconds of processor time of a commit: the best of some rounds, after one to warm up. */
-function measure(count: number, prepare: (machine: Machine) => Toggle, changes: number): number {
+function measure(
+  count: number,
+  prepare: (machine: SlotMachine) => Toggle,
+  changes: number,
+): number {
   const it = machine(count);
   const change = prepare(it);
   const times = Array.from({ length: rounds + 1 }, () => {

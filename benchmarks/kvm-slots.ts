@@ -3,8 +3,9 @@
 // A BAR moves to and fro among others. What the kernel takes is the time in KVM_SET_USER_MEMORY_REGION, the crossing into
 // the addon included; the rest is ours: the change, its rendering, the plan.
 
-import { MemoryTopology } from '../lib/index.js';
 import { Kvm, KvmMemorySlots, type KvmVm } from '../lib/kvm/index.js';
+import { slotMachine } from './slot-machine.js';
+import { statistics } from './statistics.js';
 
 const moves = 2000;
 const warmUp = 2000;
@@ -44,15 +45,8 @@ interface Times {
 function measure(count: number): Times {
   const kvm = Kvm.open();
   const { vm, take } = timed(kvm.createVm());
-  const topology = new MemoryTopology();
-  const system = topology.container('system', 1n << 64n);
-  const memory = topology.addressSpace('memory', system);
-  const bars = Array.from({ length: count }, (_, i) => topology.ram(`bar ${i}`, 0x1000));
-  topology.transaction(() => {
-    for (const [i, bar] of bars.entries()) system.addSubregion(0x1_0000_0000 + i * 0x4000, bar);
-  });
+  const { topology, memory, bar } = slotMachine(count);
   memory.addListener(new KvmMemorySlots(vm));
-  const bar = bars[count >> 1]!;
   const places = [bar.address, bar.address + 0x2000n] as const;
   const ours: number[] = [];
   const kernel: number[] = [];
@@ -71,11 +65,6 @@ function measure(count: number): Times {
   return { ours, kernel };
 }
 
-function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1]!;
-}
-
 function mean(numbers: readonly number[]): number {
   return numbers.reduce((sum, it) => sum + it, 0) / numbers.length;
 }
@@ -87,7 +76,12 @@ console.log(
 console.log('|---|---|---|---|---|');
 for (const count of [10, 100, 1000, 10_000]) {
   const { ours, kernel } = measure(count);
-  const nanoseconds = [median(ours), median(kernel), mean(ours), mean(kernel)];
+  const nanoseconds = [
+    statistics(ours).median,
+    statistics(kernel).median,
+    mean(ours),
+    mean(kernel),
+  ];
   const cells = [count, ...nanoseconds.map((it) => (it / 1000).toFixed(1))];
   console.log(`| ${cells.join(' | ')} |`);
 }

@@ -52,6 +52,16 @@ export function hex(value: AddressLike): string {
   return value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
 }
 
+/** The smaller of two addresses or sizes. */
+export function smaller(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
+
+/** The larger of two addresses or sizes. */
+export function larger(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
 function toBigInt(value: AddressLike, what: What): bigint {
   if (typeof value === 'bigint') return value;
   if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value);

@@ -1,4 +1,4 @@
-import { hex } from '../address.js';
+import { hex, larger, smaller } from '../address.js';
 import { FlatRange } from '../memory/flat-view.js';
 import { type Backing, judge, type MappingRules, type Reason } from './mapping-rules.js';
 import { type AddressRange, endOf, type PageMapping } from './page-mapping.js';
@@ -191,12 +191,4 @@ function roundDown(value: bigint, unit: bigint): bigint {
 function roundUp(value: bigint, unit: bigint): bigint {
   const rest = value % unit;
   return rest === 0n ? value : value - rest + unit;
-}
-
-function smaller(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
-}
-
-function larger(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }

@@ -1,4 +1,4 @@
-import { wholeRange } from '../address.js';
+import { larger, smaller, wholeRange } from '../address.js';
 import type { FlatRange } from '../memory/flat-view.js';
 import { clip, mapPages } from './map-pages.js';
 import { type MappingPlan, type PlanOptions, planMappings } from './mapping-plan.js';
@@ -166,9 +166,7 @@ interface Concerned<Installed> {
 function clipped(ranges: readonly FlatRange[], window: AddressRange): FlatRange[] {
   const windowEnd = endOf(window);
   return ranges.map((range) => {
-    const start = range.address > window.address ? range.address : window.address;
-    const end = endOf(range) < windowEnd ? endOf(range) : windowEnd;
-    return clip(range, start, end);
+    return clip(range, larger(range.address, window.address), smaller(endOf(range), windowEnd));
   });
 }
 

@@ -1,3 +1,4 @@
+import { larger, smaller } from '../address.js';
 import { type AddressRange, endOf } from './page-mapping.js';
 
 /** `ranges` in ascending order. */
@@ -73,12 +74,8 @@ export function united(ranges: readonly AddressRange[]): AddressRange[] {
   return union;
 }
 
-function larger(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
-}
-
 /** The smaller of the two that there are; 0 when there are none. */
 function smallerOf(a: bigint | undefined, b: bigint | undefined): bigint {
   if (a === undefined || b === undefined) return a ?? b ?? 0n;
-  return a < b ? a : b;
+  return smaller(a, b);
 }

@@ -1,3 +1,5 @@
+import { larger, smaller } from '../address.js';
+
 /** Bytes at an offset. */
 export interface OffsetRange {
   readonly offset: bigint;
@@ -67,12 +69,4 @@ function toInterval({ offset, size }: OffsetRange): Interval {
 
 function toRange({ start, end }: Interval): OffsetRange {
   return { offset: start, size: end - start };
-}
-
-function smaller(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
-}
-
-function larger(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }

@@ -1,4 +1,4 @@
-import { wholeRange } from '../../address.js';
+import { smaller, wholeRange } from '../../address.js';
 import type { AddressSpace } from '../address-space.js';
 import type { FlatRange, FlatView } from '../flat-view.js';
 import { type IommuTranslation, pageMask } from '../iommu.js';
@@ -80,8 +80,4 @@ function hole(view: FlatView, address: bigint, reach: bigint): Place {
 
 function nobody(address: bigint, extent: bigint): Place {
   return { range: undefined, offset: address, extent, reach: extent };
-}
-
-function smaller(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
 }
