@@ -57,7 +57,7 @@ export class SimulatedKvm implements KvmVm {
   readonly calls: SimulatedCall[] = [];
   readonly #slots: KvmSlotTable;
   readonly #bus: KvmIoBus;
-  readonly #faults = new Faults();
+  readonly #faults = new Faults<KvmVmIoctl>();
   readonly #capabilities: ReadonlyMap<number, number>;
 
   constructor(options: SimulatedKvmOptions = {}) {
@@ -85,7 +85,7 @@ export class SimulatedKvm implements KvmVm {
   }
 
   /** Has a later call fail, without effect. */
-  order(fault: Fault): void {
+  order(fault: Fault<KvmVmIoctl>): void {
     this.#faults.order(fault);
   }
 
