@@ -21,6 +21,8 @@ import { tableLines, wrappedLines } from './text-table.js';
 /** Longest line that is printed, but for commands and tables. */
 const width = 100;
 
+const indent = '   ';
+
 /** All devices in a table, and what is in the way of all of them. */
 export function summaryLines({ host, devices }: PreflightReport): string[] {
   const heading = ['DEVICE', 'ID', 'CLASS', 'DRIVER', 'GROUP', 'MAPPABLE', 'VERDICT'];
@@ -124,7 +126,7 @@ function factLines({ device, group }: DeviceReport): string[] {
     ['IOMMU group', group === undefined ? 'none' : groupText(group, device.address)],
     ['virtual function of', physicalFunction],
     ['resets by', resetMethods.join(', ') || 'nothing'],
-    ['power state', device.powerState],
+    ['power state', powerText(device)],
     ['NUMA node', numaNode?.toString()],
     ['VFIO device', device.vfioDevice],
   ];
@@ -134,6 +136,12 @@ function factLines({ device, group }: DeviceReport): string[] {
       facts.flatMap(([name = '', text]) => (text === undefined ? [] : [[`  ${name}`, text]])),
     ),
   ];
+}
+
+/** A device that VFIO has sleeps while nobody has opened it. */
+function powerText({ powerState, vfioDevice }: HostPciDevice): string | undefined {
+  const sleeps = powerState?.startsWith('D3') && vfioDevice !== undefined;
+  return sleeps ? `${powerState}, until somebody opens it` : powerState;
 }
 
 function idText({ vendor, device }: HostPciDevice): string {
@@ -152,7 +160,20 @@ function groupText({ id, members, noIommu }: IommuGroup, address: string): strin
 function barLines(bars: readonly BarReport[]): string[] {
   if (bars.length === 0) return ['', 'It has no BARs.'];
   const heading = ['BAR', 'KIND', 'ADDRESS', 'SIZE', 'ALIGNED', 'MMAP', 'WHY'];
-  return ['', ...tableLines([heading, ...bars.map(barRow)])];
+  return ['', ...tableLines([heading, ...bars.map(barRow)]), ...bars.flatMap(neighbourLines)];
+}
+
+function neighbourLines({ bar, place }: BarReport): string[] {
+  if (place === undefined || place.neighbours.length === 0) return [];
+  const shared = place.neighbours.map(
+    ({ name, first, last }) => `${name} (${hex(first)}-${hex(last)})`,
+  );
+  const page = `page ${hex(place.pages.first)}`;
+  return wrappedLines(
+    `${barName(bar.index)} shares ${page} with ${shared.join(', ')}`,
+    indent,
+    width,
+  );
 }
 
 function barRow({ bar, verdict }: BarReport): string[] {
@@ -175,14 +196,24 @@ function kindText({ kind, prefetchable }: PciResource): string {
 
 function obstacleLines(heading: string, obstacles: readonly Obstacle[]): string[] {
   if (obstacles.length === 0) return [];
-  return ['', heading, ...obstacles.flatMap((one, index) => numbered(one, index + 1))];
+  const cures = obstacles.map(({ cure }) => cure);
+  return [
+    '',
+    heading,
+    ...obstacles.flatMap((one, index) => [
+      ...wrappedLines(`${index + 1}. ${one.id} (${one.severity}): ${one.text}`, indent, width),
+      ...(cures.indexOf(one.cure) < index ? [] : cureLines(one.cure)),
+    ]),
+  ];
 }
 
-function numbered({ id, severity, text, cure }: Obstacle, number: number): string[] {
+/** A cure is printed once, where it is needed first. */
+function cureLines(cure: Obstacle['cure']): string[] {
+  if (cure === undefined) return [];
+  const { text, commands } = cure;
   return [
-    ...wrappedLines(`${number}. ${id} (${severity}): ${text}`, '   ', width),
-    ...(cure === undefined ? [] : wrappedLines(`   Change: ${cure.text}`, '   ', width)),
-    ...(cure?.commands ?? []).map((command) => `     ${command}`),
+    ...wrappedLines(`${indent}Change: ${text}`, indent, width),
+    ...commands.map((command) => `${indent}  ${command}`),
   ];
 }
 

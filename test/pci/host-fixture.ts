@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { HostRoots } from '../../lib/pci/host/index.js';
@@ -40,6 +48,11 @@ export class HostFixture {
     const file = this.path(name);
     mkdirSync(path.dirname(file), { recursive: true });
     symlinkSync(target, file);
+  }
+
+  /** Lets nobody read a file. */
+  protect(name: string): void {
+    chmodSync(this.path(name), 0);
   }
 
   /** Where a file of the machine is here. */

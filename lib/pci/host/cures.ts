@@ -21,6 +21,9 @@ export function bindCure(address: string, driver: string | undefined): Cure {
   };
 }
 
+/** An entry of `pci=resource_alignment=`: nothing in it means anything to a shell. */
+const alignment = /^[\w@:./]+$/;
+
 /**
  * Gives each memory BAR of `device` pages of its own: the kernel makes the BARs larger and looks for a place again
  * (`pci_request_resource_alignment`, drivers/pci; Documentation/admin-guide/kernel-parameters.txt). It doesn't for
@@ -38,12 +41,13 @@ export function alignCure(
   const order = pageSize.toString(2).length - 1;
   const others = (present ?? '')
     .split(/[;,]/)
-    .filter((one) => one !== '' && !one.endsWith(address));
+    .filter((one) => alignment.test(one) && !one.endsWith(address));
   const all = [...others, `${order}@${address}`].join(';');
+  const quote = others.length === 0 ? '' : 'in quotes, as GRUB takes ; for an end, ';
   return {
     text:
-      `boot with pci=resource_alignment=${all} (quote the ; for GRUB; add pci=realloc if the kernel says that it ` +
-      'finds no space), or do it now: the device goes away and comes back',
+      `boot with pci=resource_alignment=${all} (${quote}and with pci=realloc if the kernel says that it finds no ` +
+      'space), or do it now: the device goes away and comes back, and its BARs seem larger than they are',
     commands: [
       `echo '${all}' > /sys/bus/pci/resource_alignment`,
       `echo 1 > ${devices}/${address}/remove`,

@@ -5,6 +5,7 @@ import { type IommuGroup, isVfioDriver, keepsGroup } from './iommu-group.js';
 import type { KernelRelease } from './kernel-release.js';
 import type { MmapVerdict } from './mmap-verdict.js';
 import { type Cure, type Obstacle, type ObstacleId, obstacle } from './obstacle.js';
+import { parsePciAddress } from './pci-address.js';
 import { barName, type PciResource } from './pci-resource.js';
 
 /** A BAR with what vfio-pci would say of mapping it. */
@@ -30,11 +31,12 @@ export interface DeviceFacts {
 export function deviceObstacles(facts: DeviceFacts, files: HostFiles): Obstacle[] {
   const { device } = facts;
   if (hasBridgeHeader(device)) return [bridgeObstacle(device)];
+  // In the order in which they are to be cured: a device that comes back with other BARs has lost its driver.
   return [
+    ...barObstacles(facts),
     ...driverObstacles(device),
     ...groupObstacles(facts),
     ...nodeObstacles(facts, files),
-    ...barObstacles(facts),
     ...notes(device),
   ];
 }
@@ -67,7 +69,9 @@ function groupObstacles({ device, group, kernel, watched }: DeviceFacts): Obstac
   const text = `IOMMU group ${group.id} belongs together, and the host uses ${names}`;
   const cure = {
     text: 'give these to the same guest or take them from the host, too; or put the card into a slot with a group of its own',
-    commands: keepers.flatMap(({ name, driver }) => bindToVfio(name, driver)),
+    commands: keepers
+      .filter(({ name }) => parsePciAddress(name) === name)
+      .flatMap(({ name, driver }) => bindToVfio(name, driver)),
   };
   return [obstacle('group-shared', text, cure)];
 }
@@ -91,8 +95,9 @@ function barObstacles(facts: DeviceFacts): Obstacle[] {
   if (resources === undefined) {
     return [obstacle('bars-unknown', `the BARs of ${address} could not be read`)];
   }
+  const align = alignCure(facts.device, facts.pageSize, facts.alignment);
   return facts.bars
-    .map((judged) => barObstacle(judged, facts))
+    .map((judged) => barObstacle(judged, align))
     .filter((found) => found !== undefined);
 }
 
@@ -105,23 +110,23 @@ const obstacleOfVerdict: Readonly<Partial<Record<MmapVerdict['code'], ObstacleId
   'old-kernel': 'kernel-without-sub-page',
 };
 
-function barObstacle({ bar, verdict }: JudgedBar, facts: DeviceFacts): Obstacle | undefined {
+function barObstacle({ bar, verdict }: JudgedBar, align: Cure | undefined): Obstacle | undefined {
   const name = barName(bar.index);
   if (!verdict.certain) return obstacle('neighbours-unknown', `${name}: ${verdict.text}`, asRoot);
   const id = obstacleOfVerdict[verdict.code];
-  return id && obstacle(id, `${name}: ${verdict.text}`, barCure(id, facts));
+  return id && obstacle(id, `${name}: ${verdict.text}`, barCure[id] ?? align);
 }
 
 const asRoot: Cure = { text: 'run this as root, who may read /proc/iomem', commands: [] };
 
-function barCure(id: ObstacleId, { device, pageSize, alignment }: DeviceFacts): Cure | undefined {
-  if (id === 'kernel-without-sub-page') return { text: 'run Linux 4.8 or later', commands: [] };
-  if (id !== 'bar-unassigned') return alignCure(device, pageSize, alignment);
-  return {
+/** What helps where a page of its own doesn't. */
+const barCure: Readonly<Partial<Record<ObstacleId, Cure>>> = {
+  'kernel-without-sub-page': { text: 'run Linux 4.8 or later', commands: [] },
+  'bar-unassigned': {
     text: 'boot with pci=realloc, which makes the windows of bridges larger',
     commands: [],
-  };
-}
+  },
+};
 
 function notes(device: HostPciDevice): Obstacle[] {
   const { address, bootDisplay, networkInterfaces, resetMethods, virtualFunctions } = device;

@@ -48,7 +48,7 @@ export class HostFiles {
 
   /** The text of a file, without the white space at its end. */
   text(name: string): string | undefined {
-    return this.#read(name, (file) => readFileSync(file, 'utf8').trimEnd());
+    return this.#read(name, (file) => printable(readFileSync(file, 'utf8').trimEnd()));
   }
 
   bytes(name: string): Uint8Array | undefined {
@@ -57,7 +57,7 @@ export class HostFiles {
 
   /** The last name of a link's target: of `.../0000:05:00.0/driver` the driver. */
   linkName(name: string): string | undefined {
-    return this.#read(name, (file) => path.basename(readlinkSync(file)));
+    return this.#read(name, (file) => printable(path.basename(readlinkSync(file))));
   }
 
   /** The target of a link, as the name that the kernel has for it. */
@@ -68,7 +68,7 @@ export class HostFiles {
 
   /** What is in a folder, sorted; nothing where there is no such folder. */
   list(name: string): string[] {
-    return this.#read(name, (file) => readdirSync(file).sort()) ?? [];
+    return this.#read(name, (file) => readdirSync(file).map(printable).sort()) ?? [];
   }
 
   /** Whether the folder is known that the file would be in: /sys, /proc or /dev. */
@@ -97,4 +97,9 @@ export class HostFiles {
     const folder = this.#roots[root as keyof HostRoots];
     return folder === undefined ? undefined : path.join(folder, rest);
   }
+}
+
+/** Names and texts end on a terminal: what would steer it is shown as `?`. */
+function printable(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]/gu, '?');
 }
