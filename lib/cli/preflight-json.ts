@@ -23,6 +23,7 @@ function hostJson(host: HostReport): object {
     page_size: hex(host.pageSize),
     io_memory_known: host.ioMemoryKnown,
     iommu: {
+      present: iommu.present,
       units: iommu.units,
       firmware_tables: iommu.firmwareTables ?? null,
       interrupt_remapping: iommu.interruptRemapping,

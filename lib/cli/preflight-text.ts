@@ -66,7 +66,10 @@ function hostLines(host: HostReport): string[] {
   ].filter((part) => part !== undefined);
   return tableLines([
     ['kernel', `${kernel?.text ?? 'not known'}, pages of ${formatByteSize(pageSize)}`],
-    ['IOMMU', `${iommu.units.join(', ') || 'none'}; interrupt remapping ${remapping}`],
+    [
+      'IOMMU',
+      `${iommu.units.join(', ') || (iommu.present ? 'in use' : 'none')}; interrupt remapping ${remapping}`,
+    ],
     ['VFIO', vfioParts.join(', ') || 'not there'],
     ['pinned memory', lockText(memoryLock)],
   ]);

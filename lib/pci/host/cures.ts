@@ -1,7 +1,8 @@
 import type { HostPciDevice } from './host-device.js';
-import { isVfioDriver } from './iommu-group.js';
+import { type IommuGroupMember, isVfioDriver } from './iommu-group.js';
 import type { MemoryLock } from './memory-lock.js';
 import type { Cure } from './obstacle.js';
+import { parsePciAddress } from './pci-address.js';
 
 const devices = '/sys/bus/pci/devices';
 
@@ -19,6 +20,15 @@ export function bindCure(address: string, driver: string | undefined): Cure {
     text: `bind it to vfio-pci; driverctl set-override ${address} vfio-pci does so at each boot, too`,
     commands: bindToVfio(address, driver),
   };
+}
+
+/** Commands that take members of a group from the host's drivers. vfio-pci takes no bridges, and nothing but PCI. */
+export function takeFromHost(members: readonly IommuGroupMember[]): string[] {
+  return members
+    .filter(({ name }) => parsePciAddress(name) === name)
+    .flatMap(({ name, driver, bridge }) =>
+      bridge ? [`echo ${name} > ${devices}/${name}/driver/unbind`] : bindToVfio(name, driver),
+    );
 }
 
 /** An entry of `pci=resource_alignment=`: nothing in it means anything to a shell. */
@@ -41,7 +51,7 @@ export function alignCure(
   const order = pageSize.toString(2).length - 1;
   const others = (present ?? '')
     .split(/[;,]/)
-    .filter((one) => alignment.test(one) && !one.endsWith(address));
+    .filter((one) => alignment.test(one) && !namesDevice(one, address));
   const all = [...others, `${order}@${address}`].join(';');
   const quote = others.length === 0 ? '' : 'in quotes, as GRUB takes ; for an end, ';
   return {
@@ -55,6 +65,11 @@ export function alignCure(
       ...(isVfioDriver(driver) ? bindToVfio(address, undefined) : []),
     ],
   };
+}
+
+/** Whether an entry is about this one device: the kernel takes the first that is (`pci_specified_resource_alignment`). */
+function namesDevice(entry: string, address: string): boolean {
+  return parsePciAddress(entry.replace(/^\d+@/, '')) === address;
 }
 
 /** Lets this shell, and what it starts, pin `bytes`. */
@@ -71,5 +86,5 @@ export function memoryLockCure({ hard }: MemoryLock, bytes: bigint): Cure {
 
 /** Sets a parameter of a module for the next time that it is loaded. */
 export function moduleParameter(module: string, parameter: string): string {
-  return `echo 'options ${module} ${parameter}' > /etc/modprobe.d/${module.replaceAll('_', '-')}.conf`;
+  return `echo 'options ${module} ${parameter}' >> /etc/modprobe.d/${module.replaceAll('_', '-')}.conf`;
 }

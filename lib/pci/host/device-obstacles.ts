@@ -1,11 +1,10 @@
-import { alignCure, bindCure, bindToVfio } from './cures.js';
+import { alignCure, bindCure, takeFromHost } from './cures.js';
 import { type HostPciDevice, hasBridgeHeader } from './host-device.js';
 import type { HostFiles } from './host-files.js';
 import { type IommuGroup, isVfioDriver, keepsGroup } from './iommu-group.js';
 import type { KernelRelease } from './kernel-release.js';
 import type { MmapVerdict } from './mmap-verdict.js';
 import { type Cure, type Obstacle, type ObstacleId, obstacle } from './obstacle.js';
-import { parsePciAddress } from './pci-address.js';
 import { barName, type PciResource } from './pci-resource.js';
 
 /** A BAR with what vfio-pci would say of mapping it. */
@@ -69,9 +68,7 @@ function groupObstacles({ device, group, kernel, watched }: DeviceFacts): Obstac
   const text = `IOMMU group ${group.id} belongs together, and the host uses ${names}`;
   const cure = {
     text: 'give these to the same guest or take them from the host, too; or put the card into a slot with a group of its own',
-    commands: keepers
-      .filter(({ name }) => parsePciAddress(name) === name)
-      .flatMap(({ name, driver }) => bindToVfio(name, driver)),
+    commands: takeFromHost(keepers),
   };
   return [obstacle('group-shared', text, cure)];
 }

@@ -1,7 +1,10 @@
 import type { HostFiles } from './host-files.js';
+import { readIommuGroup } from './iommu-group.js';
 
 /** The IOMMUs of the host, and whether they keep devices from making interrupts of others. */
 export interface HostIommu {
+  /** Devices are in groups: the kernel uses an IOMMU. On some machines it is in no list of units. */
+  readonly present: boolean;
   /** As /sys/class/iommu has them: `dmar0`, `ivhd0`, `smmu3.0x...`. */
   readonly units: readonly string[];
   /** The tables in which the firmware describes IOMMUs; undefined where the kernel doesn't show its tables. */
@@ -14,12 +17,19 @@ const iommuTables = ['DMAR', 'IVRS', 'IORT'];
 
 export function readHostIommu(files: HostFiles): HostIommu {
   const tables = files.list('/sys/firmware/acpi/tables');
+  const units = files.list('/sys/class/iommu');
   return {
-    units: files.list('/sys/class/iommu'),
+    present: units.length > 0 || hasGroups(files),
+    units,
     firmwareTables:
       tables.length > 0 ? iommuTables.filter((table) => tables.includes(table)) : undefined,
     interruptRemapping: interruptRemapping(files),
   };
+}
+
+/** Whether there are groups, other than those that VFIO makes up. */
+function hasGroups(files: HostFiles): boolean {
+  return files.list('/sys/kernel/iommu_groups').some((id) => !readIommuGroup(files, id).noIommu);
 }
 
 /**

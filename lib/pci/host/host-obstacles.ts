@@ -21,7 +21,7 @@ export function hostObstacles(facts: HostFacts, guestMemory: bigint | undefined)
 }
 
 function iommuObstacles({ iommu, vfio }: HostFacts): Obstacle[] {
-  if (iommu.units.length > 0) return interruptObstacles(iommu, vfio);
+  if (iommu.present) return interruptObstacles(iommu, vfio);
   if (!vfio.noIommu) return [obstacle('no-iommu', 'the kernel uses no IOMMU', iommuCure(iommu))];
   const text =
     'VFIO works without an IOMMU here: whoever has a device can read and write all memory';

@@ -132,7 +132,7 @@ function reportDevice(
     bars,
     pageSize,
     kernel,
-    watched: iommu.units.length > 0,
+    watched: iommu.present,
     alignment: files.text('/sys/bus/pci/resource_alignment'),
   };
   return { device, group, bars, obstacles: deviceObstacles(facts, files) };

@@ -40,6 +40,12 @@ function setIoMemory(host: HostFixture, ...beside: string[]): void {
   host.write('/proc/iomem', [...lines, ...beside].join('\n'));
 }
 
+function withoutIommu(host: HostFixture): void {
+  host.remove('/sys/class/iommu');
+  host.remove('/sys/kernel/iommu_groups');
+  host.remove(`${card.folder}/iommu_group`);
+}
+
 /** Has `driver` have a device in `folder`. */
 function bind(host: HostFixture, folder: string, driver: string): void {
   host.link(`${folder}/driver`, `/sys/bus/pci/drivers/${driver}`);
@@ -61,7 +67,7 @@ suite('What is in the way of a device', () => {
 
   suite('the IOMMU', () => {
     test('no-iommu, although the firmware describes one', () => {
-      const found = only((host) => host.remove('/sys/class/iommu'));
+      const found = only(withoutIommu);
       assert.equal(found.id, 'no-iommu');
       assert.match(found.cure?.text ?? '', /intel_iommu=on/);
     });
@@ -69,7 +75,7 @@ suite('What is in the way of a device', () => {
     test('no-iommu, and AMD or Arm describe one', () => {
       for (const table of ['IVRS', 'IORT']) {
         const found = only((host) => {
-          host.remove('/sys/class/iommu');
+          withoutIommu(host);
           host.remove('/sys/firmware/acpi/tables/DMAR');
           host.write(`/sys/firmware/acpi/tables/${table}`, '');
         });
@@ -79,7 +85,7 @@ suite('What is in the way of a device', () => {
 
     test('no-iommu-mode is only a note: VFIO does without', () => {
       const found = only((host) => {
-        host.remove('/sys/class/iommu');
+        withoutIommu(host);
         host.write('/sys/module/vfio/parameters/enable_unsafe_noiommu_mode', 'Y\n');
       });
       assert.deepEqual([found.id, found.severity], ['no-iommu-mode', 'note']);
@@ -100,6 +106,12 @@ suite('What is in the way of a device', () => {
         obstaclesOf(host).map(({ id }) => id),
         ['no-iommu-mode'],
       );
+    });
+
+    test('an IOMMU that is in no list shows by its groups', () => {
+      using host = smallHost();
+      host.remove('/sys/class/iommu');
+      assert.deepEqual(obstaclesOf(host), []);
     });
 
     test('no-interrupt-remapping, or unsafe-interrupts where VFIO was told so', () => {
@@ -252,10 +264,22 @@ suite('What is in the way of a device', () => {
         addSibling(host, 'shpchp', '0x060400');
         host.write('/proc/sys/kernel/osrelease', `${release}\n`);
       };
-      assert.equal(only(shpchp('5.19.0')).id, 'group-shared');
+      const found = only(shpchp('5.19.0'));
+      assert.equal(found.id, 'group-shared');
+      assert.deepEqual(found.cure?.commands, [
+        'echo 0000:05:00.1 > /sys/bus/pci/devices/0000:05:00.1/driver/unbind',
+      ]);
       using host = smallHost();
       shpchp('5.18.19')(host);
       assert.deepEqual(obstaclesOf(host), []);
+    });
+
+    test('a sibling on another bus is named, without commands that are for PCI', () => {
+      const found = only((host) =>
+        bind(host, '/sys/kernel/iommu_groups/7/devices/MSFT0101:00', 'tpm_crb'),
+      );
+      assert.match(found.text, /MSFT0101:00 \(tpm_crb\)$/);
+      assert.deepEqual(found.cure?.commands, []);
     });
 
     test('no-group, although there is an IOMMU', () => {
@@ -286,6 +310,17 @@ suite('What is in the way of a device', () => {
         first,
         "echo '12@0000:06:00.0;pci:8086:9c22;12@0000:05:00.0' > /sys/bus/pci/resource_alignment",
       );
+    });
+
+    test('what is said of this device already is replaced, in whatever form', () => {
+      for (const entry of ['10@05:00.0', '0000:05:00.0', '9@0:5:0.0']) {
+        const found = only((host) => {
+          setIoMemory(host, '  e0000800-e0000fff : pnp 00:04');
+          host.write('/sys/bus/pci/resource_alignment', `${entry}\n`);
+        });
+        const [first] = found.cure?.commands ?? [];
+        assert.equal(first, "echo '12@0000:05:00.0' > /sys/bus/pci/resource_alignment", entry);
+      }
     });
 
     test('a virtual function has no BARs that could be moved', () => {
