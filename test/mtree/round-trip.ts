@@ -63,18 +63,20 @@ export function readBack({ tree, flat }: Texts): 'same' | 'said' | 'refused' {
 function rangeLines(flat: string): string[] {
   const lines: { first: bigint; last: bigint; offset: bigint; what: string }[] = [];
   for (const line of flat.split('\n')) {
-    const [, first, last, what, , offset] =
-      /^ {2}([0-9a-f]+)-([0-9a-f]+) (.*?)( @([0-9a-f]{16}))?( orphan| owner.*)?$/.exec(line) ?? [];
-    if (first === undefined || last === undefined || what === undefined) continue;
+    const [, first, last, name, , offset, owner] =
+      /^ {2}([0-9a-f]+)-([0-9a-f]+) (.*?)( @([0-9a-f]{16}))?( orphan| (?:owner|parent):\{.*)$/.exec(
+        line,
+      ) ?? [];
+    if (first === undefined || last === undefined || name === undefined) continue;
     const range = {
       first: BigInt(`0x${first}`),
       last: BigInt(`0x${last}`),
       offset: BigInt(`0x${offset ?? '0'}`),
-      what,
+      what: `${name}${owner}`,
     };
     const before = lines.at(-1);
     const continues =
-      before?.what === what &&
+      before?.what === range.what &&
       before.last + 1n === range.first &&
       range.first - before.first === range.offset - before.offset;
     if (continues) before.last = range.last;
