@@ -414,6 +414,16 @@ suite('what a tree leaves open, and its flat views settle', () => {
     }
   });
 
+  test('a flat view of an address space that the tree does not have is said with its line', () => {
+    const ram = `  ${range(0, 15)} (prio 0, ram): ram`;
+    const other = view(ram).replace('root: system', 'root: another');
+    const { notes } = readMonitorText(tree(`  ${ram}`) + view(ram) + other);
+    const note = notes.find(({ code }) => code === 'view-mismatch');
+    assert.equal(note?.line, 11);
+    assert.match(note.message, /"memory".*"another"/);
+    assert.ok(notes.every(({ confirmed }) => !confirmed));
+  });
+
   test('what cannot be settled is said with its line', () => {
     const text = tree(io(0, 15, 'device')) + view(`  ${range(0, 15)} (prio 0, i/o): another`);
     const note = readMonitorText(text).notes.find(({ code }) => code === 'view-mismatch');

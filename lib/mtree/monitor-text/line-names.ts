@@ -23,8 +23,9 @@ export interface FlatReading {
   readonly offset: bigint;
 }
 
-const owner = /(?:owner|parent):\{(?:dev|obj) /;
+const owner = / (?:owner|parent):\{(?:dev|obj) /;
 const rangeStart = /^[^:]*[0-9a-f]-[0-9a-f]+ \(prio /;
+const ownerEnd = /^(.*) ((?:owner|parent):\{(?:dev|obj) .*\})/;
 const orphanEnd = / orphan(?: \S+)?$/;
 
 /** Whether a text was printed with `-o`: then each region has an owner, or is an ` orphan`. */
@@ -76,11 +77,8 @@ export function splitOwner(
   if (!owners) return { text: rest, owner: undefined };
   if (rest.endsWith(` ${orphan}`))
     return { text: rest.slice(0, -1 - orphan.length), owner: orphan };
-  const start = rest.search(/ (?:owner|parent):\{/);
-  const end = rest.lastIndexOf('}');
-  if (start >= 0 && end > start) {
-    return { text: rest.slice(0, start), owner: rest.slice(start + 1, end + 1) };
-  }
+  const owned = ownerEnd.exec(rest);
+  if (owned) return { text: owned[1] ?? '', owner: owned[2] };
   const accelerated = rest.search(orphanEnd);
   if (accelerated < 0) return { text: rest, owner: undefined };
   return { text: rest.slice(0, accelerated), owner: orphan };

@@ -50,13 +50,16 @@ export function reconcile(
     left = withRendered(regions, spaces, (rendered) => allDifferences(rendered, printed, spaces));
   } while (left.length > 0 && !budget.isSpent && repair.apply(left));
   for (const { difference } of left) noteDifference(difference, dump, notes);
+  const strange = strangeSpaces(dump, printed);
+  for (const space of strange) noteStrange(space, notes);
   if (budget.isSpent) notes.add('gave-up', 1, 'there is too much here that the tree leaves open');
   if (left.length === 0) {
     for (const [at, { root }] of spaces.entries()) {
       repair.keepApart(root, printed[at]?.view.ranges ?? []);
     }
   }
-  return { spaces: inPrintedOrder(spaces, printed), agrees: left.length === 0 };
+  const agrees = left.length === 0 && strange.length === 0;
+  return { spaces: inPrintedOrder(spaces, printed), agrees };
 }
 
 /** Renders the tree as it is understood so far. */
@@ -151,6 +154,22 @@ function inPrintedOrder(
 ): TextTree['spaces'] {
   const places = new Map(spaces.map((space, at) => [space, printed[at]?.place ?? spaces.length]));
   return spaces.toSorted((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0));
+}
+
+type ViewSpace = ViewBlock['spaces'][number];
+
+/** What flat views name and the tree does not have: nothing was compared with them. */
+function strangeSpaces(
+  { views }: Dump,
+  printed: readonly (PrintedView | undefined)[],
+): readonly ViewSpace[] {
+  const matched = new Set(printed.map((view) => view?.place));
+  return views.flatMap(({ spaces }) => spaces).filter((_, place) => !matched.has(place));
+}
+
+function noteStrange({ name, root, line }: ViewSpace, notes: Notes): void {
+  const message = `the tree has no address space "${name}" with the root "${root}", whose flat view this is`;
+  notes.add('view-mismatch', line, message);
 }
 
 function noteDifference(difference: Difference, { views }: Dump, notes: Notes): void {
