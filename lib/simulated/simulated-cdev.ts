@@ -21,11 +21,12 @@ export class SimulatedCdev extends Descriptor implements VfioCdev {
   bind(iommufd: Iommufd): VfioDevice {
     return this.call('VFIO_DEVICE_BIND_IOMMUFD', {}, () => {
       const group = this.kernel.groupOf(this.#device.description.group);
-      refuseIf(this.#bound !== undefined || this.kernel.isOpen(this.#device), 'EINVAL');
+      refuseIf(group === undefined || group.isOpen, 'EBUSY');
+      refuseIf(this.#bound !== undefined, 'EINVAL');
       if (!(iommufd instanceof SimulatedIommufd) || !iommufd.isOpen) {
         throw new KernelRefusal('EBADFD');
       }
-      refuseIf(group === undefined || group.isOpen, 'EBUSY');
+      refuseIf(this.kernel.isOpen(this.#device), 'EINVAL');
       refuseIf(!this.kernel.rules.interruptRemapping, 'EPERM');
       const use = new DeviceUse(this.#device);
       group?.bind(use, iommufd.context);

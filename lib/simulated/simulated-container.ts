@@ -37,6 +37,10 @@ export class SimulatedContainer extends Descriptor implements VfioContainer {
     return this.#iommu !== undefined;
   }
 
+  get pageSize(): bigint {
+    return this.kernel.rules.pageSize;
+  }
+
   apiVersion(): number {
     return this.call('VFIO_GET_API_VERSION', {}, () => 0);
   }

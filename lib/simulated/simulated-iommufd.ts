@@ -43,6 +43,10 @@ export class SimulatedIoas extends Descriptor implements Ioas {
     return this.#space.id;
   }
 
+  get pageSize(): bigint {
+    return this.kernel.rules.pageSize;
+  }
+
   iovaRanges(): { readonly ranges: readonly AddressRange[]; readonly alignment: bigint } {
     const { id } = this;
     return this.call('IOMMU_IOAS_IOVA_RANGES', { ioas_id: id }, () => ({

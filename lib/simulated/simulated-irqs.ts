@@ -84,7 +84,7 @@ export class SimulatedIrqs {
   /** VFIO_DEVICE_SET_IRQS without data. */
   trigger(index: number, start: number, count: number): void {
     this.#check(index, start, count);
-    if (exclusive.includes(index)) refuseIf(this.#inUse !== index, 'EINVAL');
+    refuseIf(!this.#eventFds.has(index), 'EINVAL');
     for (let i = start; i < start + count; i++) this.raise(index, i);
   }
 
@@ -119,7 +119,7 @@ export class SimulatedIrqs {
   }
 
   #take(index: number): void {
-    this.#eventFds.delete(index);
+    refuseIf(!this.#eventFds.delete(index), 'EINVAL');
     if (index === intx) this.#intxMasked = false;
   }
 

@@ -1,6 +1,5 @@
 import { larger } from '../address.js';
 import { FlatviewError } from '../errors.js';
-import { endOf } from '../mapping/page-mapping.js';
 import type {
   Iommufd,
   VfioCdev,
@@ -10,7 +9,7 @@ import type {
 } from '../vfio/vfio-interface.js';
 import type { VfioCall } from '../vfio/vfio-ioctl-error.js';
 import { roundUp } from './bar-bytes.js';
-import type { SimulatedDeviceDescription } from './device-description.js';
+import type { SimulatedBar, SimulatedDeviceDescription } from './device-description.js';
 import { type SimulatedDma, simulateDma } from './device-dma.js';
 import { KernelRefusal, refuseIf } from './errno.js';
 import type { Fault } from './faults.js';
@@ -157,17 +156,15 @@ export class SimulatedVfio implements VfioHost {
   /** Gives BARs an address that have none: whole pages of their own, behind all others. */
   #place({ bars }: SimulatedDeviceDescription): readonly PlacedSimulatedBar[] {
     const taken = [...this.#kernel.devices.values()].flatMap((device) => device.bars);
-    const ends = [...taken, ...bars].map(({ hostAddress = 0n, size }) => hostAddress + size);
-    let free = {
-      memory: ends.reduce(larger, firstMemory),
-      io: ends.filter((end) => end < 0x10000n).reduce(larger, 0xc000n),
+    const free = {
+      memory: endOfAll([...taken, ...bars], 'memory', firstMemory),
+      io: endOfAll([...taken, ...bars], 'io', firstPort),
     };
     return bars.map((bar) => {
-      const space = bar.kind === 'io' ? 'io' : 'memory';
+      const space = spaceOf(bar);
       const unit = space === 'io' ? bar.size : larger(bar.size, this.pageSize);
       const hostAddress = bar.hostAddress ?? roundUp(free[space], unit);
-      const end = endOf({ address: hostAddress, size: unit });
-      free = { ...free, [space]: larger(free[space], end) };
+      free[space] = larger(free[space], hostAddress + unit);
       return { ...bar, hostAddress };
     });
   }
@@ -175,6 +172,19 @@ export class SimulatedVfio implements VfioHost {
 
 /** Where BARs are put that nobody placed. */
 const firstMemory = 0x8000_0000n;
+const firstPort = 0xc000n;
+
+function spaceOf({ kind }: SimulatedBar): 'memory' | 'io' {
+  return kind === 'io' ? 'io' : 'memory';
+}
+
+/** The first address behind all BARs of a space. */
+function endOfAll(bars: readonly SimulatedBar[], space: 'memory' | 'io', atLeast: bigint): bigint {
+  const ends = bars
+    .filter((bar) => spaceOf(bar) === space)
+    .map(({ hostAddress = 0n, size }) => hostAddress + size);
+  return ends.reduce(larger, atLeast);
+}
 
 const ordinary: SimulatedVfioRules = {
   pageSize: 4096n,
