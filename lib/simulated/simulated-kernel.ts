@@ -1,6 +1,7 @@
 import type { DeviceUse } from './device-use.js';
+import type { DmaMappings } from './dma-mappings.js';
 import { GroupState, isBoundToVfio } from './group-state.js';
-import type { IoAddressSpace, IommufdContext } from './iommufd-context.js';
+import type { IommufdContext } from './iommufd-context.js';
 import { mappableBars } from './mappable-bars.js';
 import { MappedBars } from './mapped-bars.js';
 import { type HostMemoryProbe, ProcessMemory } from './process-memory.js';
@@ -81,13 +82,12 @@ export class SimulatedKernel {
     return this.#uses.some((use) => use.device === device && use.isAlive);
   }
 
-  /** The IO address space of an iommufd that a device is attached to. */
-  spaceOf(device: SimulatedDevice): IoAddressSpace | undefined {
-    for (const context of this.#contexts) {
-      const space = context.spaceOf(device);
-      if (space !== undefined) return space;
-    }
-    return undefined;
+  /** What is mapped for a device: by its group's container, or by the iommufd that it is attached to. */
+  mappingsOf(device: SimulatedDevice): DmaMappings | undefined {
+    const container = this.groupOf(device.description.group)?.container;
+    if (container !== undefined) return container.type1?.mappings;
+    const spaces = [...this.#contexts].map((context) => context.spaceOf(device));
+    return spaces.find((space) => space !== undefined)?.mappings;
   }
 
   addContext(context: IommufdContext): void {
