@@ -38,7 +38,7 @@ export function simulateDma(
   if (parts.some(({ mapping }) => !(write ? mapping.write : mapping.read))) {
     return { kind: 'blocked', why: 'protected' };
   }
-  if (write) kernel.groupOf(device.description.group)?.container?.type1?.markWritten(range);
+  if (write) kernel.groupOf(device.description.group).container?.type1?.markWritten(range);
   const pieces = parts.flatMap(({ hostAddress, size }) =>
     kernel.bars.piecesOf({ address: hostAddress, size }),
   );

@@ -57,6 +57,7 @@ export class SimulatedVfio implements VfioHost {
 
   /** Bytes that are pinned, and count against RLIMIT_MEMLOCK. */
   get lockedMemory(): bigint {
+    this.#kernel.settle();
     return this.#kernel.memory.locked;
   }
 
@@ -148,8 +149,8 @@ export class SimulatedVfio implements VfioHost {
     const { noIommu = false } = options;
     return this.#open({ group }, () => {
       const state = this.#kernel.groupOf(group);
-      if (state?.exists !== true || state.isNoIommu !== noIommu) throw new KernelRefusal('ENOENT');
-      refuseIf(!this.#kernel.rules.legacy, 'ENOENT');
+      refuseIf(!state.exists || state.isNoIommu !== noIommu, 'ENOENT');
+      refuseIf(!this.#kernel.rules.legacy || (noIommu && !this.#kernel.rules.noIommu), 'ENOENT');
       refuseIf(state.isOpen || state.isBoundToIommufd, 'EBUSY');
       state.isFileOpen = true;
       return new SimulatedGroup(this.#kernel, state);
