@@ -12,7 +12,8 @@ import { roundUp } from './bar-bytes.js';
 import { Descriptor } from './descriptor.js';
 import type { DeviceUse } from './device-use.js';
 import { refuseIf } from './errno.js';
-import type { PlacedSimulatedBar, SimulatedDevice } from './simulated-device.js';
+import type { PlacedBar } from './placed-bar.js';
+import type { SimulatedDevice } from './simulated-device.js';
 import type { SimulatedKernel } from './simulated-kernel.js';
 
 /** BARs, ROM, config space and VGA (VFIO_PCI_NUM_REGIONS). */
@@ -140,7 +141,7 @@ export class SimulatedVfioDevice extends Descriptor implements VfioDevice {
     return this.#device.description.canReset ?? true;
   }
 
-  #barInfo({ index, kind, size, sparseAreas }: PlacedSimulatedBar): VfioRegionInfo {
+  #barInfo({ index, kind, size, sparseAreas }: PlacedBar): VfioRegionInfo {
     const canMap = this.#device.isMappable(index);
     return {
       index,
@@ -170,7 +171,7 @@ export class SimulatedVfioDevice extends Descriptor implements VfioDevice {
     const { pageSize } = this.kernel.rules;
     const bar = this.#device.barAt(region);
     refuseIf(bar === undefined || !this.#device.isMappable(region), 'EINVAL');
-    const { size: barSize, sparseAreas } = bar as PlacedSimulatedBar;
+    const { size: barSize, sparseAreas } = bar as PlacedBar;
     refuseIf(size === 0n || offset % pageSize !== 0n || size % pageSize !== 0n, 'EINVAL');
     refuseIf(offset + size > roundUp(barSize, pageSize), 'EINVAL');
     const isAllowed = sparseAreas?.some(
