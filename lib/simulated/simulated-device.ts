@@ -1,13 +1,13 @@
+import { FlatviewError } from '../errors.js';
 import type { AccessWidth, HostMemory } from '../memory/host-memory.js';
 import { vfioPciRegion } from '../vfio/vfio-interface.js';
 import { allocateBarBytes, plainRegisters, splitAccess } from './bar-bytes.js';
 import type {
-  SimulatedBar,
   SimulatedDeviceDescription,
   SimulatedMsix,
   SimulatedRegisters,
 } from './device-description.js';
-import { refuseIf } from './errno.js';
+import { KernelRefusal, refuseIf } from './errno.js';
 import type { PlacedBar } from './placed-bar.js';
 import { SimulatedConfigSpace } from './simulated-config-space.js';
 import { SimulatedIrqs } from './simulated-irqs.js';
@@ -71,9 +71,9 @@ export class SimulatedDevice {
     const known = this.#bytes.get(region);
     if (known !== undefined) return known;
     const bar = this.barAt(region);
-    refuseIf(bar === undefined, 'EINVAL');
     const name = `BAR ${region} of ${this.name}`;
-    const bytes = allocateBarBytes(bar as SimulatedBar, this.#rules.pageSize, name);
+    if (bar === undefined) throw new FlatviewError('ERR_INVALID_ARGUMENT', `there is no ${name}`);
+    const bytes = allocateBarBytes(bar, this.#rules.pageSize, name);
     this.#bytes.set(region, bytes);
     return bytes;
   }
@@ -147,8 +147,8 @@ export class SimulatedDevice {
 
   #checkBar(region: number, offset: bigint, width: number): number {
     const bar = this.barAt(region);
-    refuseIf(bar === undefined || offset >= bar.size, 'EINVAL');
-    const { kind, size } = bar as PlacedBar;
+    if (bar === undefined) throw new KernelRefusal('EINVAL');
+    const { kind, size } = bar;
     refuseIf(kind !== 'io' && !this.config.isMemoryEnabled, 'EIO');
     return size - offset < BigInt(width) ? Number(size - offset) : width;
   }
