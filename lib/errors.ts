@@ -11,6 +11,7 @@ export const errorCodes = {
   ERR_ALIAS_SUBREGION: 'An alias cannot have subregions.',
   ERR_BOUNCE_BUFFERS: 'The bounce buffers of an address space are in use up to its limit.',
   ERR_CHANGE_IN_LISTENER: 'The tree cannot be changed while listeners are being told of a change.',
+  ERR_DEVICE_DESCRIPTION: 'A device says something of itself that cannot be so.',
   ERR_DISCARD_MANAGER:
     'A discard manager was set, removed or used in a way that its region does not allow.',
   ERR_INPUT_TOO_LARGE: 'A dump or document takes more memory than this process has.',
