@@ -6,3 +6,4 @@ export type {
   BarPages,
   OffsetRange,
 } from './bar.js';
+export { type PagePolicy, type PlacedBar, plainPlan } from './page-policy.js';
