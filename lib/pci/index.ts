@@ -6,4 +6,3 @@ export type {
   BarPages,
   OffsetRange,
 } from './bar.js';
-export { type PagePolicy, type PlacedBar, plainPlan } from './page-policy.js';
