@@ -7,6 +7,13 @@ export type {
   OffsetRange,
 } from './bar.js';
 export {
+  type BarDecode,
+  type DecodeRules,
+  decodeBar,
+  type UndecodedReason,
+  undecodedReasons,
+} from './bar-decode.js';
+export {
   type BarPlacement,
   isSamePlan,
   planBarPages,
@@ -16,3 +23,33 @@ export {
   slowPagesOf,
   unplacedPlan,
 } from './bar-page-policy.js';
+export type { BarSpace } from './bar-space.js';
+export {
+  addCapability,
+  addExtendedCapability,
+  type Capability,
+  capabilityId,
+  findCapability,
+} from './capabilities.js';
+export { commandBit, configRegister, romEnable, statusBit } from './config-registers.js';
+export { type ConfigSize, ConfigSpace, type RegisterRule } from './config-space.js';
+export { type FunctionIdentity, layHeader } from './function-header.js';
+export {
+  type GuestMessage,
+  type GuestMessageOptions,
+  GuestMessages,
+  type MessageSubject,
+} from './guest-messages.js';
+export { addMsix, type MsixCapability, type MsixPlace } from './msix-capability.js';
+export { addressText, type PciAddress, requesterId } from './pci-address.js';
+export type { PciBar } from './pci-bar.js';
+export { type FunctionState, PciBus, type PciBusOptions, type PciBusState } from './pci-bus.js';
+export type { PciDevice } from './pci-device.js';
+export { PciFunction, type PciFunctionHost, type PciFunctionOptions } from './pci-function.js';
+export {
+  addPowerManagement,
+  type PowerManagementOptions,
+  type PowerState,
+  powerStateAt,
+} from './power-management.js';
+export { addVendorCapability } from './vendor-capability.js';
