@@ -8,6 +8,7 @@ import { RangeSet } from '../memory/range-set.js';
 import type { MemoryTopology } from '../memory/topology.js';
 import type { VfioDevice, VfioRegionInfo } from '../vfio/vfio-interface.js';
 import type { BarBacking, BarIndex, BarLayout, BarPagePlan, BarPages, OffsetRange } from './bar.js';
+import type { GuestMessages } from './guest-messages.js';
 import { type AreaGroup, groupByPages } from './region-areas.js';
 import { type MappedAreas, SlowPath, type SlowPathKind } from './slow-path.js';
 
@@ -25,7 +26,9 @@ export interface AssignedBarOptions {
   readonly pageSize: bigint;
   /** Default: `pread`. */
   readonly slowPath?: SlowPathKind;
-  /** See {@link SlowPathOptions.onAccess}. */
+  /** See {@link SlowPathOptions}. */
+  readonly isAwake: () => boolean;
+  readonly messages: GuestMessages;
   readonly onAccess?: (() => void) | undefined;
 }
 
@@ -81,7 +84,8 @@ export class AssignedBar implements BarBacking {
 
   /** Maps what can be mapped. What the kernel refuses is slow, and that is no error. */
   constructor(options: AssignedBarOptions) {
-    const { topology, device, layout, info, slowPath = 'pread', onAccess } = options;
+    const { topology, device, layout, info, slowPath = 'pread' } = options;
+    const { isAwake, messages, onAccess } = options;
     const { index, size } = layout;
     const owner = device.name;
     this.#options = options;
@@ -97,8 +101,11 @@ export class AssignedBar implements BarBacking {
       device,
       bar: index,
       size: info.size,
+      canWrite: info.canWrite,
       kind: slowPath,
       mapped,
+      isAwake,
+      messages,
       onAccess,
     });
     this.#slowRegion = topology.io(this.#name, size, this.slowPath.ops, { owner });

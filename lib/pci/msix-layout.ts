@@ -1,6 +1,7 @@
 import { hex } from '../address.js';
 import { FlatviewError } from '../errors.js';
 import type { BarIndex, OffsetRange } from './bar.js';
+import type { PciIdentity } from './quirk.js';
 
 /** Bytes of an entry of the MSI-X table (PCI Local Bus Specification 3.0, 6.8.2.6). */
 export const msixEntrySize = 16n;
@@ -55,14 +56,14 @@ export function msixPlaceRegister({ bar, offset }: BarPart): number {
 
 /** What devices say of themselves and isn't so: where their pending bits really are. */
 const misplacedPendingBits: readonly {
-  readonly vendor: number;
+  readonly vendorId: number;
   readonly isDevice: (device: number) => boolean;
   readonly offset: bigint;
 }[] = [
   // Virtual functions of Chelsio's T5 state what is true of the physical ones only.
-  { vendor: 0x1425, isDevice: (device) => (device & 0xff00) === 0x5800, offset: 0x1000n },
+  { vendorId: 0x1425, isDevice: (device) => (device & 0xff00) === 0x5800, offset: 0x1000n },
   // Baidu's Kunlun, virtual functions.
-  { vendor: 0x1d22, isDevice: (device) => device === 0x3685, offset: 0xb400n },
+  { vendorId: 0x1d22, isDevice: (device) => device === 0x3685, offset: 0xb400n },
 ];
 
 /**
@@ -74,16 +75,14 @@ const misplacedPendingBits: readonly {
  */
 export function checkedMsixLayout(
   layout: MsixLayout,
-  {
-    name,
-    vendor,
-    device,
-  }: { readonly name: string; readonly vendor: number; readonly device: number },
+  { name, identity }: { readonly name: string; readonly identity: PciIdentity },
   sizeOf: (bar: number) => bigint,
 ): MsixLayout {
   const { table, pendingBits } = layout;
   const isWithin = ({ bar, offset, size }: BarPart): boolean => offset + size <= sizeOf(bar);
-  const known = misplacedPendingBits.find((it) => it.vendor === vendor && it.isDevice(device));
+  const known = misplacedPendingBits.find(
+    ({ vendorId, isDevice }) => vendorId === identity.vendorId && isDevice(identity.deviceId),
+  );
   const fixed =
     known === undefined || isWithin(pendingBits)
       ? pendingBits
