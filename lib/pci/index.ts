@@ -42,8 +42,10 @@ export {
   capabilityId,
   findCapability,
 } from './capabilities.js';
+export { ConfigPorts } from './config-ports.js';
 export { commandBit, configRegister, romEnable, statusBit } from './config-registers.js';
 export { type ConfigSize, ConfigSpace, type RegisterRule } from './config-space.js';
+export { type EcamOptions, ecam } from './ecam.js';
 export { type FunctionIdentity, layHeader } from './function-header.js';
 export {
   type GuestMessage,

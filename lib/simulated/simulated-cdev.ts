@@ -21,7 +21,7 @@ export class SimulatedCdev extends Descriptor implements VfioCdev {
   bind(iommufd: Iommufd): VfioDevice {
     return this.call('VFIO_DEVICE_BIND_IOMMUFD', {}, () => {
       const group = this.kernel.groupOf(this.#device.description.group);
-      refuseIf(group === undefined || group.isOpen, 'EBUSY');
+      refuseIf(group.isOpen, 'EBUSY');
       refuseIf(this.#bound !== undefined, 'EINVAL');
       if (!(iommufd instanceof SimulatedIommufd) || !iommufd.isOpen) {
         throw new KernelRefusal('EBADFD');
@@ -29,7 +29,7 @@ export class SimulatedCdev extends Descriptor implements VfioCdev {
       refuseIf(this.kernel.isOpen(this.#device), 'EINVAL');
       refuseIf(!this.kernel.rules.interruptRemapping, 'EPERM');
       const use = new DeviceUse(this.#device);
-      group?.bind(use, iommufd.context);
+      group.bind(use, iommufd.context);
       this.kernel.open(use);
       iommufd.context.bind(use);
       const device = new BoundDevice(this.kernel, use, this);

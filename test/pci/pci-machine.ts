@@ -1,6 +1,6 @@
 // A machine with a PCI bus, for tests: RAM, functions with BARs of any kind, and who hears what is done.
 
-import { HostMemory, type MemoryListener, MemoryTopology } from '../../lib/index.js';
+import { type MemoryListener, MemoryTopology } from '../../lib/index.js';
 import {
   addPowerManagement,
   type BarBacking,
@@ -117,9 +117,4 @@ export class Saboteur implements MemoryListener {
   commit(): void {
     if (this.refuses?.()) throw new Error('refused');
   }
-}
-
-/** Memory of this process, so that a BAR can be a slot. */
-export function hostMemory(size: bigint): HostMemory {
-  return HostMemory.allocate(size);
 }
