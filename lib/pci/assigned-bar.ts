@@ -22,6 +22,8 @@ export interface AssignedBarOptions {
   readonly info: VfioRegionInfo;
   /** The parts of the region to map: ascending, none overlapping another. */
   readonly areas: readonly OffsetRange[];
+  /** The pages that are not among them for the sake of the device's MSI-X table. */
+  readonly msixPages?: OffsetRange | undefined;
   /** Bytes of a page of the host. */
   readonly pageSize: bigint;
   /** Default: `pread`. */
@@ -147,6 +149,29 @@ export class AssignedBar implements BarBacking {
 
   set mappingsEnabled(on: boolean) {
     for (const { alias } of this.#areas) alias.enabled = on;
+  }
+
+  /** What the kernel says of the device's region. */
+  get info(): VfioRegionInfo {
+    return this.#options.info;
+  }
+
+  /** Bytes of a page of the host. */
+  get pageSize(): bigint {
+    return this.#options.pageSize;
+  }
+
+  /** The pages that can't be mapped for the sake of the device's MSI-X table. */
+  get msixPages(): OffsetRange | undefined {
+    return this.#options.msixPages;
+  }
+
+  /** Where in the BAR a region's first byte is that shows in it; `undefined` where it doesn't. */
+  offsetOf(region: MemoryRegion): bigint | undefined {
+    if (region === this.region || region === this.#slowRegion) return 0n;
+    const shown = this.#areas.find(({ alias }) => alias.target === region);
+    if (shown !== undefined) return shown.area.offset - shown.alias.offset;
+    return this.windows.find((it) => it === region)?.address;
   }
 
   /** The parts that something else than the device answers. */

@@ -4,6 +4,7 @@ import type { VfioDevice } from '../vfio/vfio-interface.js';
 import { AssignedBar } from './assigned-bar.js';
 import { AssignedConfig } from './assigned-config.js';
 import type { BarIndex, BarLayout } from './bar.js';
+import { BarVerdicts, type PlacedAssignedBar } from './bar-verdicts.js';
 import { commandBit, configRegister } from './config-registers.js';
 import { areasToMap, type DeviceBar, deviceBars, memorySizeOf, noRegion } from './device-bars.js';
 import { GuestMessages } from './guest-messages.js';
@@ -55,6 +56,8 @@ export class AssignedPciDevice {
   readonly bars: readonly AssignedBar[];
   /** The table that the guest sees; `undefined` where the device has none. */
   readonly msix: Msix | undefined;
+  /** Says why something of the device isn't mapped, as a listener of an address space: see {@link AddressSpace.explain}. */
+  readonly verdicts: BarVerdicts;
   readonly #options: AssignedPciDeviceOptions;
   readonly #config: AssignedConfig;
 
@@ -87,6 +90,7 @@ export class AssignedPciDevice {
       throw error;
     }
     for (const bar of bars) bar.onPagesChanged = () => this.function.update();
+    this.verdicts = new BarVerdicts(device.name, () => this.#placedBars());
   }
 
   /**
@@ -141,6 +145,15 @@ export class AssignedPciDevice {
     for (const bar of this.bars) bar.close();
   }
 
+  #placedBars(): PlacedAssignedBar[] {
+    const { bars, host } = this.function;
+    return this.bars.flatMap((bar) => {
+      const placed = bars.find(({ backing }) => backing === bar);
+      if (placed?.address === undefined) return [];
+      return [{ bar, placement: host?.space.placementOf(placed) }];
+    });
+  }
+
   /** Where the device itself has its MSI-X table; `undefined` where it has none. */
   #msixOf(found: readonly DeviceBar[]): MsixLayout | undefined {
     const { config, identity, msix: at } = this.#config;
@@ -158,7 +171,7 @@ export class AssignedPciDevice {
       device,
       layout,
       info: found?.info ?? noRegion(index),
-      areas: found === undefined ? [] : areasToMap(found, layout, own, pageSize),
+      ...(found === undefined ? { areas: [] } : areasToMap(found, layout, own, pageSize)),
       pageSize,
       slowPath: typeof slowPath === 'string' ? slowPath : (slowPath[index] ?? 'pread'),
       isAwake: () => this.#isAwake,

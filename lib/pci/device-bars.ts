@@ -1,7 +1,8 @@
 import { type VfioDevice, type VfioRegionInfo, vfioPciRegion } from '../vfio/vfio-interface.js';
 import type { BarIndex, BarLayout, OffsetRange } from './bar.js';
+import { outward } from './bar-page-policy.js';
 import { configRegister } from './config-registers.js';
-import { withoutMsixPages } from './msix-holes.js';
+import { withoutHole } from './msix-holes.js';
 import type { MsixLayout } from './msix-layout.js';
 import { mappableAreas } from './region-areas.js';
 
@@ -56,6 +57,13 @@ export function noRegion(index: BarIndex): VfioRegionInfo {
   };
 }
 
+/** What of a BAR is to be mapped. */
+export interface AreasToMap {
+  readonly areas: readonly OffsetRange[];
+  /** The pages that are left out for the sake of the MSI-X table. */
+  readonly msixPages: OffsetRange | undefined;
+}
+
 /**
  * The parts of a BAR to map.
  *
@@ -70,12 +78,15 @@ export function areasToMap(
   guest: BarLayout,
   msix: MsixLayout | undefined,
   pageSize: bigint,
-): readonly OffsetRange[] {
+): AreasToMap {
   const ownsPage = info.canMap && info.sparseAreas === undefined && info.size < pageSize;
   const isPageOfGuest = ownsPage && guest.kind === 'memory' && guest.size >= pageSize;
   const all = isPageOfGuest ? [{ offset: 0n, size: pageSize }] : areas;
-  if (msix === undefined || msix.table.bar !== guest.index || info.isMsixMappable) return all;
-  return withoutMsixPages(all, msix.table, pageSize);
+  if (msix === undefined || msix.table.bar !== guest.index || info.isMsixMappable) {
+    return { areas: all, msixPages: undefined };
+  }
+  const msixPages = outward(msix.table, pageSize);
+  return { areas: withoutHole(all, msixPages), msixPages };
 }
 
 function layoutOf(device: VfioDevice, index: BarIndex, size: bigint): BarLayout {

@@ -35,6 +35,7 @@ export {
   unplacedPlan,
 } from './bar-page-policy.js';
 export type { BarSpace } from './bar-space.js';
+export { type BarVerdictCode, BarVerdicts, barVerdictCodes } from './bar-verdicts.js';
 export {
   addCapability,
   addExtendedCapability,

@@ -97,3 +97,31 @@ export function codeOf(body: () => unknown): string | undefined {
     return error instanceof FlatviewError ? error.code : String(error);
   }
 }
+
+/** A device as a kernel before Linux 4.16 shows it: the pages that hold any of the MSI-X table can't be mapped. */
+export function withoutMsixMappable(
+  device: VfioDevice,
+  table: { readonly bar: number; readonly first: bigint; readonly last: bigint },
+): VfioDevice {
+  return patched(device, {
+    regionInfo: (index) => ({ ...device.regionInfo(index), isMsixMappable: false }),
+    map: (region, offset, size) => {
+      if (region === table.bar && offset <= table.last && offset + size > table.first) {
+        throw new FlatviewError('ERR_SYSTEM_CALL', 'mmap: EINVAL', { errno: 'EINVAL' });
+      }
+      return device.map(region, offset, size);
+    },
+  });
+}
+
+/** `device`, of which some methods are others. */
+export function patched(device: VfioDevice, methods: Partial<VfioDevice>): VfioDevice {
+  return new Proxy(device, {
+    get(target, name) {
+      const own = methods[name as keyof VfioDevice];
+      if (own !== undefined) return own;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
