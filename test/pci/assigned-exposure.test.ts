@@ -87,9 +87,11 @@ function someBar(index: BarIndex, pageSize: bigint, device: number): fc.Arbitrar
       areas: fc.option(
         fc.array(fc.tuple(fc.bigInt(0n, 64n), fc.bigInt(0n, 64n)), { maxLength: 3 }),
       ),
+      isOneArea: fc.boolean(),
     })
-    .map(({ exponent, isSharing, areas }) => {
+    .map(({ exponent, isSharing, areas, isOneArea }) => {
       const size = grain << BigInt(exponent);
+      const all = [{ offset: 0n, size }];
       // Small ones of both devices may share a page of the host: half of it is for each.
       const half = (BigInt(device) * pageSize) / 2n;
       const hostAddress = 0x4000_0000n + BigInt(index) * pageSize + half;
@@ -98,7 +100,7 @@ function someBar(index: BarIndex, pageSize: bigint, device: number): fc.Arbitrar
         kind: 'memory' as const,
         size,
         ...(isSharing && size <= pageSize / 2n ? { hostAddress } : {}),
-        ...(areas === null ? {} : { sparseAreas: separate(areas, grain, size) }),
+        ...(areas === null ? {} : { sparseAreas: isOneArea ? all : separate(areas, grain, size) }),
       };
     });
 }
