@@ -76,8 +76,8 @@ export class AssignedBar implements BarBacking {
   readonly #areas: readonly ShownArea[];
   /** Aliases that show slow pages, or did and can again. */
   readonly #slowAliases: AliasRegion[] = [];
-  /** What cuts the BAR, whether it shows yet or not. */
-  readonly #windows = new Set<IoRegion>();
+  /** What cuts the BAR, whether it shows yet or not, by the names that were given. */
+  readonly #windows = new Map<IoRegion, string>();
   /**
    * Called, outside of transactions, when {@link pages} has become another: whoever placed the BAR asks the page policy again, and
    * throws if that is refused.
@@ -120,7 +120,7 @@ export class AssignedBar implements BarBacking {
     if (this.#areas.length === 0) return undefined;
     const { info, layout } = this.#options;
     const cuts = new RangeSet();
-    for (const { address, size } of this.#windows) cuts.add({ offset: address, size });
+    for (const { address, size } of this.windows) cuts.add({ offset: address, size });
     return {
       areas: this.#areas.map(({ area }) => area),
       // Of areas a driver says exactly what can be mapped; only the whole BAR is the kernel's to grow.
@@ -176,7 +176,12 @@ export class AssignedBar implements BarBacking {
 
   /** The parts that something else than the device answers. */
   get windows(): readonly IoRegion[] {
-    return [...this.#windows];
+    return [...this.#windows.keys()];
+  }
+
+  /** What a window is, without whose it is. */
+  nameOf(window: IoRegion): string {
+    return this.#windows.get(window) ?? window.name;
   }
 
   /**
@@ -200,7 +205,7 @@ export class AssignedBar implements BarBacking {
     }
     const window = topology.io(label, size, ops, { owner: device.name });
     window.address = offset;
-    this.#windows.add(window);
+    this.#windows.set(window, name);
     try {
       this.onPagesChanged();
       this.region.addSubregion(offset, window, { priority: layer.windows });
@@ -230,7 +235,7 @@ export class AssignedBar implements BarBacking {
       region.parent?.removeSubregion(region);
       for (const child of region.subregions) region.removeSubregion(child);
       for (const it of aliases) it.destroy();
-      for (const it of [...new Set(memories), ...this.#windows, this.#slowRegion, region])
+      for (const it of [...new Set(memories), ...this.windows, this.#slowRegion, region])
         it.destroy();
     });
     for (const { memory } of this.#mapped) memory.close();

@@ -97,7 +97,7 @@ function reasonAt(placed: PlacedAssignedBar, { region }: FlatRange, offset: bigi
   if (region.kind === 'ram-device') return { ...all, code: 'mapped', text: `${name} is mapped` };
   const window = bar.windows.find((it) => it === region);
   if (window !== undefined) {
-    return { ...all, code: 'window', text: `${window.name} answers` };
+    return { ...all, code: 'window', text: `${bar.nameOf(window)} answers` };
   }
   return (
     behindRegion(bar, offset) ??
@@ -172,11 +172,11 @@ const slowText: Readonly<
 > = {
   unaligned: (_, { address, pageSize }) =>
     `the guest has the BAR at ${hex(address)}, which is not the start of a page of ${hex(pageSize)} bytes`,
-  cut: ({ by }, { pageSize }, { windows }) => {
+  cut: ({ by }, { pageSize }, bar) => {
     const page = outward(by, pageSize);
-    const names = windows
+    const names = bar.windows
       .filter(({ address }) => holds(page, address))
-      .map(({ name, address, size }) => `${hex(address)}-${hex(address + size - 1n)} ${name}`);
+      .map((it) => `${hex(it.address)}-${hex(it.address + it.size - 1n)} ${bar.nameOf(it)}`);
     return `a part of the page is not the device's: ${names.join(', ')}`;
   },
   neighbour: ({ by }, { address }) =>
