@@ -40,8 +40,8 @@ const extendedHeaderSize = 4;
 /** Bytes of the power management capability whose bits are known. */
 const powerManagementSize = 6;
 
-/** BIST and what else of the header a guest is not to find set. */
-const emptied = [{ offset: 0x0f, size: 1 }];
+/** Bits of the header type that say what the rest of the header is: 0 for an endpoint (PCI Local Bus Specification 3.0, 6.2.1). */
+const headerLayout = 0x7f;
 
 /**
  * The configuration space that a guest sees of an assigned device. What decides where it is and how it interrupts is kept here: BARs, ROM,
@@ -60,7 +60,7 @@ export class AssignedConfig {
   readonly #passed: Uint8Array;
 
   /**
-   * @throws `ERR_DEVICE_DESCRIPTION`: it has a configuration space of another size than PCI knows, or one that only bridges have;
+   * @throws `ERR_DEVICE_DESCRIPTION`: it has a configuration space of another size than PCI knows, or is a bridge;
    *   `ERR_SYSTEM_CALL`: it can't be read.
    */
   constructor(device: VfioDevice) {
@@ -70,6 +70,9 @@ export class AssignedConfig {
     this.#passed = new Uint8Array(size).fill(1);
     for (let offset = 0; offset < size; offset += 4) {
       this.config.set(offset, 4, this.read(offset, 4));
+    }
+    if ((this.config.get(configRegister.headerType, 1) & headerLayout) !== 0) {
+      throw new FlatviewError('ERR_DEVICE_DESCRIPTION', `${device.name} is a bridge`);
     }
     this.identity = identityOf(this.config);
     this.#layHeader();
@@ -122,15 +125,17 @@ export class AssignedConfig {
 
   #layHeader(): void {
     const { config } = this;
-    const { command, status, cacheLineSize, interruptLine } = configRegister;
+    const { command, status, cacheLineSize, interruptLine, headerType } = configRegister;
     this.#keepHere(0, headerSize);
-    for (const { offset, size } of emptied) config.set(offset, size, 0);
+    // Neither a self test nor other functions of the host's device are the guest's.
+    config.set(headerType, 2, 0);
     // BARs are laid later, by their sizes; registers of BARs that the device hasn't stay empty.
     for (let at: number = configRegister.bar0; at < configRegister.bar0 + 24; at += 4) {
       config.set(at, 4, 0);
     }
     config.set(configRegister.rom, 4, 0);
-    for (const at of [configRegister.vendorId, configRegister.revisionId, 0x2c]) {
+    const { vendorId, revisionId, subsystemVendorId } = configRegister;
+    for (const at of [vendorId, revisionId, subsystemVendorId]) {
       config.fix(at, 4, 0xffff_ffff);
     }
     config.set(command, 2, 0);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { FlatviewError, type IoRegion } from '../../lib/index.js';
+import { FlatviewError, HostMemory, type IoRegion } from '../../lib/index.js';
 import {
   type AssignedBar,
   type AssignedPciDevice,
@@ -13,11 +13,13 @@ import {
   type OffsetRange,
 } from '../../lib/pci/index.js';
 import type { SimulatedBar, SimulatedMsix } from '../../lib/simulated/index.js';
+import type { VfioDevice } from '../../lib/vfio/index.js';
 import { runs } from '../oracle/runs.js';
 import {
   AssignedMachine,
   deviceWith,
   openDevice,
+  patched,
   withoutMsixMappable,
 } from './assigned-machine.js';
 import { program, setCommand } from './pci-machine.js';
@@ -166,9 +168,26 @@ class Exposure {
       const opened = openDevice(this.machine.host, nameOf(i));
       const first = msix?.tableOffset ?? 0n;
       const table = { bar: msix?.tableBar ?? -1, first, last: first + 31n };
-      const device = isMsixMappable ? opened : withoutMsixMappable(opened, table);
+      const generous = patched(opened, {
+        map: (region, offset, size) => this.#mapAnyPages(opened, i, region, offset, size),
+      });
+      const device = isMsixMappable ? generous : withoutMsixMappable(generous, table);
       return this.machine.assign({ device, msixRelocation: relocation });
     });
+  }
+
+  /** Like drivers that let whole pages be mapped that hold an area, wherever it begins. */
+  #mapAnyPages(
+    opened: VfioDevice,
+    i: number,
+    region: number,
+    offset: bigint,
+    size: bigint,
+  ): HostMemory {
+    const simulated = this.machine.host.device(nameOf(i));
+    if (!simulated.isMappable(region)) return opened.map(region, offset, size);
+    const bytes = simulated.bytesOf(region);
+    return HostMemory.at(bytes.hostAddress + offset, size, bytes);
   }
 
   /** Each word of a device's memory says where it is. */

@@ -52,7 +52,8 @@ export class AssignedMachine extends PciMachine {
     const { topology, pageSize } = this;
     const device = options.device ?? openDevice(this.host, name);
     const assigned = new AssignedPciDevice({ topology, pageSize, ...more, device });
-    this.bus.add({ device: ++this.#lastDevice }, assigned.function);
+    const number = ++this.#lastDevice;
+    this.bus.add({ bus: number >> 5, device: number & 31 }, assigned.function);
     return assigned;
   }
 
