@@ -438,6 +438,7 @@ suite('The page policy is asked', () => {
       1,
     );
     assert.deepEqual(plans.splice(0), ['c 1000 0 0', 'a 1000 0 0']);
+    assert.equal(a.bars[0]?.backing.region.priority, 0);
     assert.equal(machine.at(page + 0xfffn), 'a');
     program(b, 0, page + 0x800n);
     assert.equal(
@@ -445,6 +446,7 @@ suite('The page policy is asked', () => {
       1,
     );
     assert.deepEqual(plans.splice(0).sort(), ['a 100 1 1', 'b 100 1 1']);
+    assert.equal(a.bars[0]?.backing.region.priority, 1);
     assert.equal(machine.at(page + 0xfffn), undefined);
     assert.equal(
       machine.count(() => program(b, 0, page + 0x1000n)),
@@ -505,7 +507,10 @@ suite('The page policy is asked', () => {
     setCommand(b, commandBit.memory);
     assert.equal(a.bars[0]?.plan.size, 0x1000n);
     assert.equal(machine.at(page + 0xfffn), 'a');
+    // What was refused is nobody's neighbour: the policy is asked again, and says the same.
     saboteur.refuses = undefined;
+    a.update();
+    assert.equal(a.bars[0]?.plan.size, 0x1000n);
     machine.bus.space.retry();
     assert.equal(a.bars[0]?.plan.size, 0x100n);
     assert.equal(machine.at(page + 0x800n), 'b');
