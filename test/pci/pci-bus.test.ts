@@ -515,4 +515,38 @@ suite('The page policy is asked', () => {
     assert.equal(a.bars[0]?.plan.size, 0x100n);
     assert.equal(machine.at(page + 0x800n), 'b');
   });
+
+  test('of no more BARs than share a page with what moved, however many there are', () => {
+    const machine = new PciMachine();
+    let asked = 0;
+    const functions = Array.from({ length: 256 }, (_, i) => {
+      const bars = ([0, 1, 2, 3, 4, 5] as const).map((index) => {
+        const backing = mappable(machine, `BAR ${index} of ${i}`, 0x100n, []);
+        const { pages } = backing;
+        const counted = Object.defineProperty({ ...backing }, 'pages', {
+          get: () => {
+            asked++;
+            return pages;
+          },
+        });
+        return { layout: layoutOf({ index, size: 0x100n }), backing: counted };
+      });
+      const pci = new PciFunction(`function ${i}`, { config: new ConfigSpace(), bars });
+      pci.config.makeWritable(configRegister.command, 2, 0xffff);
+      machine.bus.add({ device: i >> 3, function: i & 7 }, pci);
+      for (const { layout } of bars) {
+        program(pci, layout.index, page + BigInt(8 * i + layout.index) * 0x1000n);
+      }
+      setCommand(pci, commandBit.memory);
+      return pci;
+    });
+    const [pci] = functions;
+    assert.ok(pci);
+    asked = 0;
+    program(pci, 0, page + 0x0200_0000n);
+    const byMove = asked;
+    setCommand(pci, 0);
+    setCommand(pci, commandBit.memory);
+    assert.ok(byMove <= 3 && asked <= 30, `${byMove}, ${asked}`);
+  });
 });
