@@ -3,14 +3,13 @@
 import assert from 'node:assert/strict';
 import type { AddressSpace, MemoryRegion } from '../../lib/index.js';
 import { mapPages, planCost, planMappings } from '../../lib/mapping/index.js';
-import { type PciBar, type PciFunction, planBarPages } from '../../lib/pci/index.js';
+import { type PciBar, planBarPages } from '../../lib/pci/index.js';
 import { fixedRanges, type HostileMachine } from './hostile-machine.js';
 
 const pageSize = 0x1000n;
 
-/** Where a BAR of `pci` decodes, by QEMU's rule (hw/pci: pci_bar_address), and PCI's for D-states. */
-export function decodedAt(pci: PciFunction, { layout }: PciBar, ioEnd: bigint): bigint | undefined {
-  const bytes = new DataView(pci.config.save().buffer);
+/** Where a BAR decodes, from the bytes of its function's configuration space, by QEMU's rule (hw/pci: pci_bar_address), and PCI's for D-states. */
+function decodedAt(bytes: DataView, { layout }: PciBar, ioEnd: bigint): bigint | undefined {
   const { index, kind, size, is64Bit } = layout;
   const register = index === 6 ? 0x30 : 0x10 + 4 * index;
   const low = BigInt(bytes.getUint32(register, true));
@@ -106,8 +105,9 @@ export class HostileOracle {
     const before = new Map(this.#order.map(({ bar, address }) => [bar, address]));
     let changed = false;
     for (const pci of bus.functions.values()) {
+      const bytes = new DataView(pci.config.save().buffer);
       for (const bar of pci.bars) {
-        const wanted = decodedAt(pci, bar, 0x1_0000n);
+        const wanted = decodedAt(bytes, bar, 0x1_0000n);
         assert.equal(bar.decode.address, wanted, `${bar.label} decodes elsewhere`);
         const address = refused.has(bar) ? bar.address : wanted;
         assert.equal(bar.address, address, `${bar.label} is elsewhere`);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { MemoryTopology } from '../../lib/index.js';
+import { FlatviewError, MemoryTopology } from '../../lib/index.js';
 import {
   type BarBacking,
   type BarPagePlan,
@@ -10,6 +10,7 @@ import {
   commandBit,
   configRegister,
   PciBus,
+  type PciDevice,
   PciFunction,
 } from '../../lib/pci/index.js';
 import { flatviewError } from '../memory/machine.js';
@@ -393,6 +394,65 @@ suite('Save and restore', () => {
     saboteur.refuses = undefined;
     machine.bus.restore(before);
     assert.deepEqual(viewLines(machine.memory), view);
+  });
+});
+
+suite('Restoring a bus: the devices', () => {
+  /** A device that writes down what it hears, and refuses to be restored with memory on while `refuses` is set. */
+  function withDevices() {
+    const machine = new PciMachine();
+    const heard: string[] = [];
+    const refuses = new Set<string>();
+    const functions = ['a', 'b'].map((name, i) => {
+      const device: PciDevice = {
+        restored: () => {
+          const shows = machine.at(placeAt(i)) !== undefined;
+          heard.push(`${name} ${pci.readConfig(4, 2)} ${shows}`);
+          if (refuses.has(name)) throw new FlatviewError('ERR_SYSTEM_CALL', 'pwrite failed');
+        },
+      };
+      const pci = machine.build(name, [{ index: 0, size: 0x1000n }], { device });
+      machine.bus.add({ device: i }, pci);
+      program(pci, 0, placeAt(i));
+      return pci;
+    }) as [PciFunction, PciFunction];
+    return { machine, heard, refuses, functions };
+  }
+
+  const placeAt = (i: number): bigint => 0xe000_0000n + BigInt(i) * 0x1000n;
+
+  test('hear of it before their memory comes, and when it is gone', () => {
+    const { machine, heard, functions } = withDevices();
+    setCommand(functions[0], commandBit.memory);
+    const state = machine.bus.save();
+    setCommand(functions[0], 0);
+    setCommand(functions[1], commandBit.memory);
+    machine.bus.restore(state);
+    assert.deepEqual(heard, ['a 2 false', 'b 0 false']);
+    assert.equal(machine.at(placeAt(0)), 'a BAR 0');
+  });
+
+  test('one that refuses fails it: registers, map and the other device are as before', () => {
+    for (const [name, expected] of [
+      ['a', ['a 2 false', 'a 0 false']],
+      ['b', ['a 2 false', 'b 0 false', 'a 0 false', 'b 2 true']],
+    ] as const) {
+      const { machine, heard, refuses, functions } = withDevices();
+      setCommand(functions[0], commandBit.memory);
+      const state = machine.bus.save();
+      setCommand(functions[0], 0);
+      setCommand(functions[1], commandBit.memory);
+      const before = machine.bus.save();
+      refuses.add(name);
+      assert.throws(() => machine.bus.restore(state), {
+        code: 'ERR_SYSTEM_CALL',
+        message: 'pwrite failed; 1 more failed while it was undone',
+      });
+      assert.deepEqual(heard, expected);
+      assert.deepEqual(machine.bus.save(), before);
+      assert.equal(machine.at(placeAt(0)), undefined);
+      assert.equal(machine.at(placeAt(1)), 'b BAR 0');
+    }
   });
 });
 
