@@ -12,6 +12,7 @@ export const errorCodes = {
   ERR_BAR_LAYOUT: 'A base address register asks for what PCI does not have.',
   ERR_BOUNCE_BUFFERS: 'The bounce buffers of an address space are in use up to its limit.',
   ERR_CHANGE_IN_LISTENER: 'The tree cannot be changed while listeners are being told of a change.',
+  ERR_DEVICE_DESCRIPTION: 'A device says something of itself that cannot be so.',
   ERR_DISCARD_MANAGER:
     'A discard manager was set, removed or used in a way that its region does not allow.',
   ERR_INPUT_TOO_LARGE: 'A dump or document takes more memory than this process has.',

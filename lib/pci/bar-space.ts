@@ -4,7 +4,13 @@ import type { MemoryRegion } from '../memory/memory-region.js';
 import type { MemoryTopology } from '../memory/topology.js';
 import type { BarPagePlan } from './bar.js';
 import type { DecodeRules } from './bar-decode.js';
-import { isSamePlan, outward, planBarPages, unplacedPlan } from './bar-page-policy.js';
+import {
+  type BarPlacement,
+  isSamePlan,
+  outward,
+  planBarPages,
+  unplacedPlan,
+} from './bar-page-policy.js';
 import { BarsByAddress } from './bars-by-address.js';
 import type { GuestMessages } from './guest-messages.js';
 import type { PciBar } from './pci-bar.js';
@@ -128,6 +134,14 @@ export class BarSpace {
     for (const bar of bars) this.#refused.delete(bar);
   }
 
+  /**
+   * What the page policy looks at of `bar` now, for who wants to know why a page shows the slow path; `undefined` where it is
+   * nowhere, or has more neighbours than anybody counts.
+   */
+  placementOf(bar: PciBar): BarPlacement | undefined {
+    return bar.place && this.#placementOf(bar, bar.place);
+  }
+
   #settleApart(bars: readonly PciBar[]): void {
     const there = bars.filter(({ address }) => address !== undefined);
     if (!this.#attempt(there.map(outOfSight))) {
@@ -218,14 +232,20 @@ export class BarSpace {
     return isSamePlan(plan, bar.plan) ? [] : [{ bar, plan }];
   }
 
-  #planOf(bar: PciBar, { address, size }: AddressRange): BarPagePlan {
+  #planOf(bar: PciBar, place: AddressRange): BarPagePlan {
+    const placement = this.#placementOf(bar, place);
+    if (placement !== undefined) return planBarPages(placement);
+    const { size } = place;
+    return { size, priority: 1, slowPages: [{ offset: 0n, size }] };
+  }
+
+  /** What the page policy looks at; `undefined` where there are too many neighbours. */
+  #placementOf(bar: PciBar, { address, size }: AddressRange): BarPlacement | undefined {
     const touching = this.#placed.touching(this.#pagesOf({ address, size }), mostNeighbours + 2);
-    if (touching.length > mostNeighbours + 1) {
-      return { size, priority: 1, slowPages: [{ offset: 0n, size }] };
-    }
+    if (touching.length > mostNeighbours + 1) return undefined;
     const neighbours = touching.filter((it) => it !== bar).flatMap(({ place }) => place ?? []);
     const { pages } = bar.backing;
-    return planBarPages({ address, size, pages, neighbours, pageSize: this.#pageSize });
+    return { address, size, pages, neighbours, pageSize: this.#pageSize };
   }
 
   #pagesOf({ address, size }: AddressRange): AddressRange {

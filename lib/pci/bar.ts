@@ -52,11 +52,6 @@ export interface BarBacking {
   readonly region: MemoryRegion;
   /** What can be mapped of it; `undefined` where nothing can, as of emulated devices. */
   readonly pages?: BarPages | undefined;
-  /**
-   * Called by the bus when it takes the BAR: `changed` is to be called, within a transaction, whenever {@link pages} has become
-   * another (a quirk was added, the MSI-X table moved), so that the plan follows.
-   */
-  watchPages?(changed: () => void): void;
   /** Called within a transaction whenever the plan is another one; the bus sets the priority itself. */
   applyPlan?(plan: BarPagePlan): void;
 }

@@ -1,3 +1,14 @@
+export {
+  AssignedBar,
+  type AssignedBarOptions,
+  type BarWindow,
+  type UnmappedArea,
+} from './assigned-bar.js';
+export {
+  AssignedPciDevice,
+  type AssignedPciDeviceOptions,
+  type AssignedPciDeviceState,
+} from './assigned-pci-device.js';
 export type {
   BarBacking,
   BarIndex,
@@ -24,6 +35,7 @@ export {
   unplacedPlan,
 } from './bar-page-policy.js';
 export type { BarSpace } from './bar-space.js';
+export { type BarVerdictCode, BarVerdicts, barVerdictCodes } from './bar-verdicts.js';
 export {
   addCapability,
   addExtendedCapability,
@@ -42,7 +54,10 @@ export {
   GuestMessages,
   type MessageSubject,
 } from './guest-messages.js';
+export { type MsiMessage, Msix, type MsixHandler, type MsixState } from './msix.js';
 export { addMsix, type MsixCapability, type MsixPlace } from './msix-capability.js';
+export type { BarPart, MsixLayout } from './msix-layout.js';
+export type { MsixRelocation } from './msix-relocation.js';
 export { addressText, type PciAddress, requesterId } from './pci-address.js';
 export type { PciBar } from './pci-bar.js';
 export { type FunctionState, PciBus, type PciBusOptions, type PciBusState } from './pci-bus.js';
@@ -54,4 +69,17 @@ export {
   type PowerState,
   powerStateAt,
 } from './power-management.js';
+export {
+  isMatch,
+  type PciIdentity,
+  type Quirk,
+  type QuirkBar,
+  type QuirkDevice,
+  type QuirkMatch,
+  type QuirkWindow,
+} from './quirk.js';
+export { type ConfigMirror, configMirror } from './quirks/config-mirror.js';
+export { type ConfigWindow, configWindow } from './quirks/config-window.js';
+export { knownQuirks } from './quirks/known-quirks.js';
+export type { SlowPath, SlowPathKind } from './slow-path.js';
 export { addVendorCapability } from './vendor-capability.js';

@@ -39,11 +39,18 @@ export function addPowerManagement(
   const at = addCapability(config, { id: capabilityId.powerManagement, size, offset });
   const offered = (d1 ? supports.d1 : 0) | (d2 ? supports.d2 : 0);
   config.set(at + register.capabilities, 2, version | offered);
-  config.fix(at + register.capabilities, 2, 0xffff);
   config.set(at + register.control, 2, control.noSoftReset);
+  layPowerControl(config, at);
+  return at;
+}
+
+/** Lets a guest change the state of power, to those that the capability at `at` offers. */
+export function layPowerControl(config: ConfigSpace, at: number): void {
+  const offered = config.get(at + register.capabilities, 2);
+  config.fix(at + register.capabilities, 2, 0xffff);
   config.makeWritable(at + register.control, 2, control.powerState | control.pmeEnable);
   config.makeClearable(at + register.control, 2, control.pmeStatus);
-  const isOffered = [true, d1, d2, true];
+  const isOffered = [true, (offered & supports.d1) !== 0, (offered & supports.d2) !== 0, true];
   config.addRule({
     offset: at + register.control,
     size: 2,
@@ -52,7 +59,6 @@ export function addPowerManagement(
         ? next
         : (next & ~control.powerState) | (old & control.powerState),
   });
-  return at;
 }
 
 /** The state that a function is in, of which the capability is at `offset`. */

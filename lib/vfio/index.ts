@@ -1,2 +1,9 @@
+export {
+  type ContainerSpaceOptions,
+  type DmaDirtyTracking,
+  type DmaSpace,
+  type DmaSpaceLimits,
+  dmaSpaceOf,
+} from './dma-space.js';
 export * from './vfio-interface.js';
 export { type VfioCall, vfioIoctlError } from './vfio-ioctl-error.js';

@@ -83,6 +83,8 @@ export interface DirtyBitmapRequest {
 
 /** The legacy way: a container of groups, with one IOMMU address space (Documentation/driver-api/vfio.rst). */
 export interface VfioContainer extends Closable {
+  /** Bytes of a page of the host. */
+  readonly pageSize: bigint;
   /** VFIO_GET_API_VERSION: 0 on all kernels so far. */
   apiVersion(): number;
   /** VFIO_CHECK_EXTENSION, one of {@link vfioExtension}. Some answer for the groups that are in the container. */
@@ -94,8 +96,9 @@ export interface VfioContainer extends Closable {
   /** VFIO_IOMMU_MAP_DMA: pins the pages. */
   mapDma(mapping: DmaMapping): void;
   /**
-   * VFIO_IOMMU_MAP_DMA on a thread of its own: for memory that takes long to pin. The event loop goes on.
-   * No other call on the container is to wait for it.
+   * VFIO_IOMMU_MAP_DMA on a thread of its own: for memory that takes long to pin. The event loop goes on. The kernel holds the
+   * container's lock meanwhile: most other calls on it wait there until the pages are pinned, so better map in parts.
+   * After {@link close} the kernel keeps the container until it is done; the promise tells how it ended.
    */
   mapDmaAsync(mapping: DmaMapping): Promise<void>;
   /**
@@ -139,7 +142,12 @@ export interface Iommufd extends Closable {
 /** An IO address space of iommufd. `close()` is IOMMU_DESTROY. */
 export interface Ioas extends Closable {
   readonly id: number;
-  /** IOMMU_IOAS_IOVA_RANGES: where can be mapped now, and what addresses and lengths must be multiples of. */
+  /** Bytes of a page of the host. */
+  readonly pageSize: bigint;
+  /**
+   * IOMMU_IOAS_IOVA_RANGES: where can be mapped now, and what addresses and lengths must be multiples of: 1 until a device is
+   * attached, then the smallest page of its IOMMU.
+   */
   iovaRanges(): { readonly ranges: readonly AddressRange[]; readonly alignment: bigint };
   /** IOMMU_IOAS_MAP at a fixed IOVA. */
   mapDma(mapping: DmaMapping): void;
