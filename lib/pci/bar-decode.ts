@@ -8,6 +8,7 @@ import type { ConfigSpace } from './config-space.js';
  * Interface Specification 1.2, 5.4). The first that holds is given.
  */
 export const undecodedReasons = {
+  'no-bus': 'the function is on no bus',
   asleep: 'the function is in D1, D2 or D3',
   'memory-off': 'memory is off in the COMMAND register',
   'io-off': 'I/O is off in the COMMAND register',

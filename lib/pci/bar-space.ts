@@ -139,8 +139,7 @@ export class BarSpace {
    * nowhere, or has more neighbours than anybody counts.
    */
   placementOf(bar: PciBar): BarPlacement | undefined {
-    const place = this.#placed.placeOf(bar);
-    return place && this.#placementOf(bar, place);
+    return bar.place && this.#placementOf(bar, bar.place);
   }
 
   #settleApart(bars: readonly PciBar[]): void {
@@ -185,7 +184,7 @@ export class BarSpace {
   }
 
   #move(moves: readonly Move[], { restack = true } = {}): void {
-    const before = moves.map(({ bar }) => ({ bar, to: this.#placed.placeOf(bar)?.address }));
+    const before = moves.map(({ bar }) => ({ bar, to: bar.address }));
     const concerned = new Set<PciBar>();
     this.#collectNeighbours(moves, concerned);
     this.#index(moves);
@@ -206,9 +205,8 @@ export class BarSpace {
   /** The page policy has to say of whatever shares a page with what moves. */
   #collectNeighbours(moves: readonly Move[], into: Set<PciBar>): void {
     for (const { bar } of moves) {
-      const place = this.#placed.placeOf(bar);
-      if (place === undefined) continue;
-      for (const it of this.#mappable.touching(this.#pagesOf(place))) into.add(it);
+      if (bar.place === undefined) continue;
+      for (const it of this.#mappable.touching(this.#pagesOf(bar.place))) into.add(it);
     }
   }
 
@@ -216,15 +214,20 @@ export class BarSpace {
     for (const { bar, to } of moves) {
       const { kind, size } = bar.layout;
       if (kind === 'io') continue;
-      const place = to === undefined ? undefined : { address: to, size };
-      this.#placed.place(bar, place);
-      this.#mappable.place(bar, bar.backing.pages === undefined ? undefined : place);
+      if (bar.place !== undefined) {
+        this.#placed.delete(bar, bar.place);
+        this.#mappable.delete(bar, bar.place);
+      }
+      bar.place = to === undefined ? undefined : { address: to, size };
+      if (bar.place === undefined) continue;
+      this.#placed.add(bar, bar.place);
+      if (bar.backing.pages !== undefined) this.#mappable.add(bar, bar.place);
     }
   }
 
   /** The plan of `bar`, where it is another one than before. */
   #replan(bar: PciBar): Replan[] {
-    const place = this.#placed.placeOf(bar);
+    const { place } = bar;
     const plan = place === undefined ? unplacedPlan(bar.layout.size) : this.#planOf(bar, place);
     return isSamePlan(plan, bar.plan) ? [] : [{ bar, plan }];
   }
@@ -240,9 +243,7 @@ export class BarSpace {
   #placementOf(bar: PciBar, { address, size }: AddressRange): BarPlacement | undefined {
     const touching = this.#placed.touching(this.#pagesOf({ address, size }), mostNeighbours + 2);
     if (touching.length > mostNeighbours + 1) return undefined;
-    const neighbours = touching
-      .filter((it) => it !== bar)
-      .flatMap((it) => this.#placed.placeOf(it) ?? []);
+    const neighbours = touching.filter((it) => it !== bar).flatMap(({ place }) => place ?? []);
     const { pages } = bar.backing;
     return { address, size, pages, neighbours, pageSize: this.#pageSize };
   }

@@ -10,21 +10,8 @@ interface Cell<Item> extends AddressRange {
  * What lies where, of items that may overlap, but have a power of two as size and a multiple of it as address, as BARs do:
  * two of one size are at the same place or apart. So they are kept in order, size by size.
  */
-export class BarsByAddress<Item extends object> {
+export class BarsByAddress<Item> {
   readonly #bySize = new Map<bigint, SortedRanges<Cell<Item>>>();
-  readonly #cells = new Map<Item, Cell<Item>>();
-
-  /** Where `item` is. */
-  placeOf(item: Item): AddressRange | undefined {
-    return this.#cells.get(item);
-  }
-
-  /** Puts `item` somewhere, or takes it away. */
-  place(item: Item, place: AddressRange | undefined): void {
-    const old = this.#cells.get(item);
-    if (old !== undefined) this.#takeOut(item, old);
-    if (place !== undefined) this.#putIn(item, place);
-  }
 
   /** At most `most` of the items that have an address in common with `window`, in no order. */
   touching(window: AddressRange, most = Number.POSITIVE_INFINITY): Item[] {
@@ -40,7 +27,7 @@ export class BarsByAddress<Item extends object> {
     return found;
   }
 
-  #putIn(item: Item, { address, size }: AddressRange): void {
+  add(item: Item, { address, size }: AddressRange): void {
     let cells = this.#bySize.get(size);
     if (cells === undefined) {
       cells = new SortedRanges();
@@ -52,15 +39,16 @@ export class BarsByAddress<Item extends object> {
       cells.add(cell);
     }
     cell.items.add(item);
-    this.#cells.set(item, cell);
   }
 
-  #takeOut(item: Item, cell: Cell<Item>): void {
-    this.#cells.delete(item);
+  /** Takes `item` from where {@link add} put it. */
+  delete(item: Item, { address, size }: AddressRange): void {
+    const cells = this.#bySize.get(size);
+    const cell = cells?.at(address);
+    if (cells === undefined || cell === undefined) return;
     cell.items.delete(item);
     if (cell.items.size > 0) return;
-    const cells = this.#bySize.get(cell.size);
-    cells?.delete(cell.address);
-    if (cells?.isEmpty) this.#bySize.delete(cell.size);
+    cells.delete(address);
+    if (cells.isEmpty) this.#bySize.delete(size);
   }
 }

@@ -11,11 +11,11 @@ export function allOnes(size: number): number {
   return size >= 4 ? 0xffff_ffff : (1 << (8 * size)) - 1;
 }
 
-/** An access of `size` bytes at `offset` in aligned parts, ascending, without what lies behind `end`. */
+/** An access of `size` bytes at `offset` in aligned parts, ascending, without what lies below 0 or from `end` on. */
 export function alignedParts(offset: number, size: number, end: number): AlignedPart[] {
   const parts: AlignedPart[] = [];
   const last = Math.min(offset + size, end);
-  for (let at = offset; at < last; ) {
+  for (let at = Math.max(offset, 0); at < last; ) {
     const fits = (width: number): boolean => at % width === 0 && at + width <= last;
     const width = fits(4) ? 4 : fits(2) ? 2 : 1;
     parts.push({ offset: at, size: width, skipped: at - offset });

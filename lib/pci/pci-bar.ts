@@ -1,4 +1,5 @@
 import type { FlatviewError } from '../errors.js';
+import type { AddressRange } from '../mapping/page-mapping.js';
 import type { BarBacking, BarLayout, BarPagePlan } from './bar.js';
 import type { BarDecode } from './bar-decode.js';
 import { unplacedPlan } from './bar-page-policy.js';
@@ -12,7 +13,9 @@ export class PciBar {
   /** How it shows, or showed when it was there last. */
   plan: BarPagePlan;
   /** Where the registers say that it decodes, or why it doesn't. */
-  decode: BarDecode = { reason: 'memory-off' };
+  decode: BarDecode = { reason: 'no-bus' };
+  /** Where the index of memory BARs has it: where it is, or is going to be by the change that is being made. */
+  place: AddressRange | undefined;
   /** Why it isn't where it decodes: a listener refused the change, or the device refused to be switched on. */
   refusal: FlatviewError | undefined;
   /** Called when it has come to where it decodes, or is gone as it is to be. */

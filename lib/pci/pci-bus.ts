@@ -1,5 +1,5 @@
 import { hex } from '../address.js';
-import { FlatviewError } from '../errors.js';
+import { FlatviewError, withUndoFailures } from '../errors.js';
 import type { MemoryRegion } from '../memory/memory-region.js';
 import { BarSpace } from './bar-space.js';
 import { allOnes } from './config-access.js';
@@ -169,17 +169,43 @@ export class PciBus {
   restore(state: PciBusState): void {
     this.space.topology.assertSettled('a bus is restored');
     const before = this.save();
+    const told: PciFunction[] = [];
+    const tell = (functions: readonly PciFunction[]): void => {
+      for (const pci of functions) {
+        told.push(pci);
+        pci.tellRestored();
+      }
+    };
     try {
       this.#restoreRegisters(state);
       const functions = [...this.#functions.values()];
-      const leaving = functions.filter(({ bars }) => bars.some((bar) => bar.isToGo));
-      for (const pci of functions) if (!leaving.includes(pci)) pci.tellRestored();
+      const isLeaving = (pci: PciFunction): boolean => pci.bars.some((bar) => bar.isToGo);
+      const leaving = functions.filter(isLeaving);
+      tell(functions.filter((pci) => !leaving.includes(pci)));
       this.space.place(this.#stacked(state));
-      for (const pci of leaving) pci.tellRestored();
+      tell(leaving);
     } catch (error) {
-      this.#restoreRegisters(before);
-      throw error;
+      throw withUndoFailures(error, this.#undoRestore(before, told));
     }
+  }
+
+  /** Puts all back as it was `before`; `told` are the functions whose devices have heard otherwise. Returns what was thrown meanwhile. */
+  #undoRestore(before: PciBusState, told: readonly PciFunction[]): unknown[] {
+    this.#restoreRegisters(before);
+    const failures: unknown[] = [];
+    const attempt = (undo: () => void): void => {
+      try {
+        undo();
+      } catch (error) {
+        failures.push(error);
+      }
+    };
+    const isMoved = [...this.#functions.values()].some(({ bars }) =>
+      bars.some((bar) => bar.isMisplaced && bar.refusal === undefined),
+    );
+    if (isMoved) attempt(() => this.space.place(this.#stacked(before)));
+    for (const pci of told) attempt(() => pci.tellRestored());
+    return failures;
   }
 
   #restoreRegisters({ functions }: PciBusState): void {

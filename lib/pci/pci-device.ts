@@ -22,6 +22,9 @@ export interface PciDevice {
   writeConfig?(offset: number, size: number, value: number): void;
   /** The function is reset, and has no BAR anywhere. Its configuration space is as it was when it was made. */
   reset?(): void;
-  /** The configuration space is what a snapshot had; told at the moment at which {@link writeConfig} would be. */
+  /**
+   * The configuration space is what a snapshot had; told at the moment at which {@link writeConfig} would be. What it throws fails
+   * the restore: then it is told once more, with the configuration space as it was before.
+   */
   restored?(): void;
 }

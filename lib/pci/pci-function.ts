@@ -143,7 +143,7 @@ export class PciFunction {
     for (const bar of this.bars) {
       bar.decode =
         rules === undefined
-          ? { reason: 'beyond-bus' }
+          ? { reason: 'no-bus' }
           : decodeBar(this.config, bar.layout, powerState, rules);
     }
   }
@@ -159,11 +159,11 @@ export class PciFunction {
     this.decode();
   }
 
-  /** @internal The device hears that the configuration space is another one. */
+  /** @internal The device hears that the configuration space is another one. Throws what the device throws. */
   tellRestored(): void {
     this.#untold.clear();
-    this.#untold.set('restored', { tell: (device) => device.restored?.(), starts: false });
-    this.#tellAll();
+    this.#waits = false;
+    this.#device.restored?.();
   }
 
   /**

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { MemoryTopology } from '../../lib/index.js';
+import { FlatviewError, MemoryTopology } from '../../lib/index.js';
 import {
   type BarBacking,
   type BarPagePlan,
@@ -10,6 +10,7 @@ import {
   commandBit,
   configRegister,
   PciBus,
+  type PciDevice,
   PciFunction,
 } from '../../lib/pci/index.js';
 import { flatviewError } from '../memory/machine.js';
@@ -396,6 +397,65 @@ suite('Save and restore', () => {
   });
 });
 
+suite('Restoring a bus: the devices', () => {
+  /** A device that writes down what it hears, and refuses to be restored with memory on while `refuses` is set. */
+  function withDevices() {
+    const machine = new PciMachine();
+    const heard: string[] = [];
+    const refuses = new Set<string>();
+    const functions = ['a', 'b'].map((name, i) => {
+      const device: PciDevice = {
+        restored: () => {
+          const shows = machine.at(placeAt(i)) !== undefined;
+          heard.push(`${name} ${pci.readConfig(4, 2)} ${shows}`);
+          if (refuses.has(name)) throw new FlatviewError('ERR_SYSTEM_CALL', 'pwrite failed');
+        },
+      };
+      const pci = machine.build(name, [{ index: 0, size: 0x1000n }], { device });
+      machine.bus.add({ device: i }, pci);
+      program(pci, 0, placeAt(i));
+      return pci;
+    }) as [PciFunction, PciFunction];
+    return { machine, heard, refuses, functions };
+  }
+
+  const placeAt = (i: number): bigint => 0xe000_0000n + BigInt(i) * 0x1000n;
+
+  test('hear of it before their memory comes, and when it is gone', () => {
+    const { machine, heard, functions } = withDevices();
+    setCommand(functions[0], commandBit.memory);
+    const state = machine.bus.save();
+    setCommand(functions[0], 0);
+    setCommand(functions[1], commandBit.memory);
+    machine.bus.restore(state);
+    assert.deepEqual(heard, ['a 2 false', 'b 0 false']);
+    assert.equal(machine.at(placeAt(0)), 'a BAR 0');
+  });
+
+  test('one that refuses fails it: registers, map and the other device are as before', () => {
+    for (const [name, expected] of [
+      ['a', ['a 2 false', 'a 0 false']],
+      ['b', ['a 2 false', 'b 0 false', 'a 0 false', 'b 2 true']],
+    ] as const) {
+      const { machine, heard, refuses, functions } = withDevices();
+      setCommand(functions[0], commandBit.memory);
+      const state = machine.bus.save();
+      setCommand(functions[0], 0);
+      setCommand(functions[1], commandBit.memory);
+      const before = machine.bus.save();
+      refuses.add(name);
+      assert.throws(() => machine.bus.restore(state), {
+        code: 'ERR_SYSTEM_CALL',
+        message: 'pwrite failed; 1 more failed while it was undone',
+      });
+      assert.deepEqual(heard, expected);
+      assert.deepEqual(machine.bus.save(), before);
+      assert.equal(machine.at(placeAt(0)), undefined);
+      assert.equal(machine.at(placeAt(1)), 'b BAR 0');
+    }
+  });
+});
+
 /** A backing that can be mapped, and writes its plans down. */
 function mappable(machine: PciMachine, name: string, size: bigint, plans: string[]): BarBacking {
   const region = machine.topology.ramDevice(name, size, { backing: 'none' });
@@ -438,6 +498,7 @@ suite('The page policy is asked', () => {
       1,
     );
     assert.deepEqual(plans.splice(0), ['c 1000 0 0', 'a 1000 0 0']);
+    assert.equal(a.bars[0]?.backing.region.priority, 0);
     assert.equal(machine.at(page + 0xfffn), 'a');
     program(b, 0, page + 0x800n);
     assert.equal(
@@ -445,6 +506,7 @@ suite('The page policy is asked', () => {
       1,
     );
     assert.deepEqual(plans.splice(0).sort(), ['a 100 1 1', 'b 100 1 1']);
+    assert.equal(a.bars[0]?.backing.region.priority, 1);
     assert.equal(machine.at(page + 0xfffn), undefined);
     assert.equal(
       machine.count(() => program(b, 0, page + 0x1000n)),
@@ -505,9 +567,46 @@ suite('The page policy is asked', () => {
     setCommand(b, commandBit.memory);
     assert.equal(a.bars[0]?.plan.size, 0x1000n);
     assert.equal(machine.at(page + 0xfffn), 'a');
+    // What was refused is nobody's neighbour: the policy is asked again, and says the same.
     saboteur.refuses = undefined;
+    a.update();
+    assert.equal(a.bars[0]?.plan.size, 0x1000n);
     machine.bus.space.retry();
     assert.equal(a.bars[0]?.plan.size, 0x100n);
     assert.equal(machine.at(page + 0x800n), 'b');
+  });
+
+  test('of no more BARs than share a page with what moved, however many there are', () => {
+    const machine = new PciMachine();
+    let asked = 0;
+    const functions = Array.from({ length: 256 }, (_, i) => {
+      const bars = ([0, 1, 2, 3, 4, 5] as const).map((index) => {
+        const backing = mappable(machine, `BAR ${index} of ${i}`, 0x100n, []);
+        const { pages } = backing;
+        const counted = Object.defineProperty({ ...backing }, 'pages', {
+          get: () => {
+            asked++;
+            return pages;
+          },
+        });
+        return { layout: layoutOf({ index, size: 0x100n }), backing: counted };
+      });
+      const pci = new PciFunction(`function ${i}`, { config: new ConfigSpace(), bars });
+      pci.config.makeWritable(configRegister.command, 2, 0xffff);
+      machine.bus.add({ device: i >> 3, function: i & 7 }, pci);
+      for (const { layout } of bars) {
+        program(pci, layout.index, page + BigInt(8 * i + layout.index) * 0x1000n);
+      }
+      setCommand(pci, commandBit.memory);
+      return pci;
+    });
+    const [pci] = functions;
+    assert.ok(pci);
+    asked = 0;
+    program(pci, 0, page + 0x0200_0000n);
+    const byMove = asked;
+    setCommand(pci, 0);
+    setCommand(pci, commandBit.memory);
+    assert.ok(byMove <= 3 && asked <= 30, `${byMove}, ${asked}`);
   });
 });

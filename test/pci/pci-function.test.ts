@@ -43,6 +43,7 @@ function witnessed(messages: GuestMessages = new GuestMessages()) {
     1,
     [
       { index: 0, size: 0x1000n },
+      { index: 1, size: 0x20n, kind: 'io' },
       { index: 6, size: 0x800n },
     ],
     witness,
@@ -69,6 +70,19 @@ suite('What the device hears, and when', () => {
     assert.equal(machine.at(0xe000_0000n), 'device 1 BAR 0');
     pci.reset();
     assert.deepEqual(witness.take(), ['reset false']);
+  });
+
+  test('of a write that shows memory as ports go, before the memory comes', () => {
+    const { machine, witness, pci } = witnessed();
+    program(pci, 1, 0xc000n);
+    setCommand(pci, commandBit.io);
+    witness.take();
+    assert.equal(machine.atPort(0xc000n), 'device 1 BAR 1');
+    setCommand(pci, commandBit.memory);
+    assert.deepEqual(witness.take(), ['4+2 2 false']);
+    setCommand(pci, commandBit.io);
+    assert.deepEqual(witness.take(), ['4+2 1 false']);
+    assert.equal(machine.atPort(0xc000n), 'device 1 BAR 1');
   });
 
   test('every write, in parts that are aligned', () => {

@@ -112,6 +112,7 @@ export function idOf(device: number): number {
 /** A listener that refuses while `refuses` says so. */
 export class Saboteur implements MemoryListener {
   readonly name = 'saboteur';
+  readonly priority = 20;
   refuses: (() => boolean) | undefined;
 
   commit(): void {
