@@ -1,3 +1,6 @@
+import { FlatviewError } from '../errors.js';
+import type { Closable } from '../vfio/vfio-interface.js';
+import type { Descriptor } from './descriptor.js';
 import type { DeviceUse } from './device-use.js';
 import type { DmaMappings } from './dma-mappings.js';
 import { GroupState, isBoundToVfio } from './group-state.js';
@@ -86,6 +89,23 @@ export class SimulatedKernel {
 
   addContext(context: IommufdContext): void {
     this.#contexts.add(context);
+  }
+
+  /**
+   * What the process hands over, if it is one of this kernel's own.
+   *
+   * @throws `ERR_INVALID_ARGUMENT`, `ERR_VFIO_CLOSED`.
+   */
+  own<Own extends Descriptor>(
+    given: Closable,
+    kind: abstract new (...args: never[]) => Own,
+    what: string,
+  ): Own {
+    if (!(given instanceof kind) || !given.isOf(this)) {
+      throw new FlatviewError('ERR_INVALID_ARGUMENT', `this is not ${what} of this kernel`);
+    }
+    given.checkOpen();
+    return given;
   }
 
   /** Does what follows from files and mappings that have been closed since. */

@@ -6,7 +6,7 @@ import { rtl8168 } from '../vfio/rtl8168.js';
 import { openOne, plainDevice, slot } from './vfio-bench.js';
 
 const { config } = vfioPciRegion;
-const { intx, msix } = vfioPciIrq;
+const { intx, msi, msix } = vfioPciIrq;
 const page = 0x1000n;
 
 suite('the regions of a simulated device', () => {
@@ -136,8 +136,17 @@ suite('the regions of a simulated device', () => {
     const { device } = openOne(plainDevice(page, { bars }));
     for (const index of [0, 1, 6]) assert.equal(device.regionInfo(index).canMap, false);
     assert.equal(device.read(6, 0n, 4), 0n);
+    device.write(config, 0x30n, 0xffff_ffffn, 4);
+    assert.equal(device.read(config, 0x30n, 4), 0xffff_0001n, 'with the bit that enables it');
     assert.equal(device.regionInfo(6).canWrite, false);
     assert.throws(() => device.write(6, 0n, 0n, 4), { errno: 'EINVAL' });
+  });
+
+  test("a mapping is a device's memory: accesses have a width", () => {
+    const { device } = openOne(plainDevice(page));
+    const memory = device.map(0, 0n, page);
+    assert.equal(memory.isDevice, true);
+    assert.throws(() => memory.window(0n, 4n), { code: 'ERR_INVALID_ARGUMENT' });
   });
 
   test('a reset brings back what a BAR held at first', () => {
@@ -233,6 +242,24 @@ suite('the config space of a simulated device', () => {
 });
 
 suite('the interrupts of a simulated device', () => {
+  test('the number of MSI vectors in use is fixed, that of MSI-X grows', () => {
+    const { device } = openOne({ ...rtl8168(slot, 5), msiVectors: 4 });
+    device.setIrqEventFds(msi, 0, [70]);
+    assert.throws(() => device.setIrqEventFds(msi, 1, [71]), { errno: 'EINVAL' });
+    device.setIrqEventFds(msi, 0, []);
+    device.setIrqEventFds(msix, 0, [70]);
+    device.setIrqEventFds(msix, 3, [71]);
+    assert.equal(device.irqInfo(msix).isFixedCount, false);
+  });
+
+  test('that no interrupt is named, or no descriptor, is a mistake', () => {
+    const { device } = openOne(plainDevice(page));
+    const mistake = { code: 'ERR_INVALID_ARGUMENT' };
+    assert.throws(() => device.triggerIrqs(intx, 0, 0), mistake);
+    assert.throws(() => device.maskIrqs(intx, 0, 0, true), mistake);
+    assert.throws(() => device.setIrqEventFds(intx, 0, [-1]), mistake);
+  });
+
   test('INTx is masked when it fires, and fires again when it is unmasked while asserted', () => {
     const told: number[] = [];
     const { device, hardware } = openOne(plainDevice(page), { signal: (fd) => told.push(fd) });

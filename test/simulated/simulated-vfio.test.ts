@@ -173,4 +173,57 @@ suite("a simulated device's DMA", () => {
     device.close();
     assert.throws(() => cdev.detach(), { code: 'ERR_VFIO_CLOSED' });
   });
+
+  test('the devices of a group are attached to the same address space, of one iommufd', () => {
+    const devices = [
+      plainDevice(page, { cdev: 'vfio0' }),
+      plainDevice(page, { cdev: 'vfio1', name: '0000:05:00.1' }),
+    ];
+    const host = new SimulatedVfio({ devices });
+    const [iommufd, other] = [host.openIommufd(), host.openIommufd()];
+    const [first, second] = [iommufd.allocateIoas(), iommufd.allocateIoas()];
+    const [a, b] = [host.openCdev('vfio0'), host.openCdev('vfio1')];
+    a.bind(iommufd);
+    assert.throws(() => b.bind(other), { errno: 'EPERM' });
+    b.bind(iommufd);
+    a.attach(first);
+    assert.throws(() => b.attach(second), { errno: 'EINVAL' });
+    b.attach(first);
+  });
+
+  test('an address space that is closed goes when no device is attached to it any longer', () => {
+    const host = new SimulatedVfio({ devices: [plainDevice(page, { cdev: 'vfio0' })] });
+    const iommufd = host.openIommufd();
+    const ioas = iommufd.allocateIoas();
+    iommufd.close();
+    const cdev = host.openCdev('vfio0');
+    assert.throws(() => cdev.bind(iommufd), { code: 'ERR_VFIO_CLOSED' });
+    const again = host.openIommufd();
+    const kept = again.allocateIoas();
+    cdev.bind(again);
+    kept.mapDma({ iova: 0n, size: page, hostAddress: page, ...both });
+    cdev.attach(kept);
+    kept.close();
+    assert.equal(host.lockedMemory, page);
+    assert.equal(host.calls.at(-1)?.errno, 'EBUSY');
+    cdev.detach();
+    assert.equal(host.lockedMemory, 0n);
+    ioas.mapDma({ iova: 0n, size: page, hostAddress: page, ...both });
+    assert.equal(ioas.unmapAll(), page, 'an address space keeps its iommufd');
+    ioas.close();
+    assert.throws(() => ioas.unmapAll(), { code: 'ERR_VFIO_CLOSED' });
+  });
+});
+
+test('what belongs to another host is a mistake', () => {
+  const devices = [plainDevice(page, { cdev: 'vfio0' })];
+  const [host, other] = [new SimulatedVfio({ devices }), new SimulatedVfio({ devices })];
+  assert.throws(() => host.openGroup(5).setContainer(other.openContainer()), {
+    code: 'ERR_INVALID_ARGUMENT',
+  });
+  const cdev = other.openCdev('vfio0');
+  assert.throws(() => cdev.bind(host.openIommufd()), { code: 'ERR_INVALID_ARGUMENT' });
+  cdev.bind(other.openIommufd());
+  const foreign = host.openIommufd().allocateIoas();
+  assert.throws(() => cdev.attach(foreign), { code: 'ERR_INVALID_ARGUMENT' });
 });
