@@ -203,6 +203,7 @@ export class AssignedBar implements BarBacking {
         `${what} are not a part of the BAR, which has ${hex(this.layout.size)}`,
       );
     }
+    topology.assertSettled(`${label} is added`);
     const window = topology.io(label, size, ops, { owner: device.name });
     window.address = offset;
     this.#windows.set(window, name);
@@ -216,8 +217,14 @@ export class AssignedBar implements BarBacking {
     return window;
   }
 
-  /** Takes back {@link addWindow}: what it hid shows before its pages are mapped again. */
+  /**
+   * Takes back {@link addWindow}: what it hid shows before its pages are mapped again.
+   *
+   * @throws `ERR_NOT_SUBREGION`: it is no window of this BAR; `ERR_TRANSACTION_OPEN`; what {@link MemoryTopology.commit} throws: then the window
+   *   is there still, or has gone and its pages stay slow until they are looked at again.
+   */
   removeWindow(window: IoRegion): void {
+    this.#options.topology.assertSettled(`${window.name} is removed`);
     this.region.removeSubregion(window);
     this.#forget(window);
   }

@@ -277,6 +277,32 @@ for (const pageSize of [0x1000n, 0x4000n, 0x1_0000n]) {
       assert.equal(machine.kvm.read(base + P).kind, 'memory');
     });
 
+    test('a window is neither added nor removed within a transaction, and only where there is room', () => {
+      const machine = machineWith({ index: 0, kind: 'memory', size: P });
+      const bar = machine.assign().bar(0);
+      const add = (offset: bigint) => bar?.addWindow({ name: 'w', offset, size: 4n, ops: {} });
+      const inTransaction = (body: () => unknown): string | undefined =>
+        machine.topology.transaction(() => codeOf(body));
+      assert.equal(
+        inTransaction(() => add(0n)),
+        'ERR_TRANSACTION_OPEN',
+      );
+      const window = add(0n);
+      assert.ok(window !== undefined);
+      assert.equal(
+        inTransaction(() => bar?.removeWindow(window)),
+        'ERR_TRANSACTION_OPEN',
+      );
+      for (const offset of [-1n, P - 3n, P])
+        assert.equal(
+          codeOf(() => add(offset)),
+          'ERR_ADDRESS_RANGE',
+        );
+      assert.deepEqual(bar?.windows, [window]);
+      bar?.removeWindow(window);
+      assert.deepEqual(bar?.windows, []);
+    });
+
     test('a window that a listener refuses changes nothing', () => {
       const machine = machineWith({ index: 0, kind: 'memory', size: 4n * P });
       const assigned = machine.assign();
