@@ -238,8 +238,9 @@ export class AssignedPciDevice {
 
   #reset(): void {
     this.msix?.reset();
-    this.#options.device.reset();
+    // First, as the kernel may have no way to reset the device.
     this.#followCommand();
+    this.#options.device.reset();
   }
 
   #restored(): void {

@@ -247,6 +247,16 @@ suite('reset and restore of an assigned device', () => {
     assert.equal(simulated.config.isMemoryEnabled, false);
   });
 
+  test('a device that cannot be reset stops decoding all the same', () => {
+    const { machine, assigned, pci, simulated } = assign({ canReset: false });
+    place(assigned, 0, base);
+    pci.reset();
+    assert.equal(machine.at(base), undefined);
+    assert.equal(simulated.resetCount, 0);
+    assert.equal(simulated.config.isMemoryEnabled, false);
+    assert.equal(assigned.msix?.readTable(12, 4), 1n);
+  });
+
   test('restored, BARs, MSI-X and the device are as they were, without a write of the guest', () => {
     const { machine, assigned, pci } = assign();
     place(assigned, 0, base);
