@@ -1,24 +1,13 @@
 // Processor time of a commit with KvmMemorySlots, all of ours together, with a kernel that does nothing:
 // `node dist/benchmarks/kvm-planning.js` prints the table of docs/kvm.md.
 
-import { KvmMemorySlots, type KvmVm, kvmCapability } from '../lib/kvm/index.js';
+import { KvmMemorySlots } from '../lib/kvm/index.js';
+import { idleKernel } from './idle-kernel.js';
 import { type SlotMachine, slotMachine } from './slot-machine.js';
 
 const rounds = 5;
 /** Commits in a round, of one change each; those of many changes are made less often. */
 const commits = 8000;
-
-const idleKernel: KvmVm = {
-  pageSize: 0x1000n,
-  checkExtension: (capability) => (capability === kvmCapability.nrMemslots ? 32_764 : 1),
-  enableCapability() {},
-  setUserMemoryRegion() {},
-  ioEventFd() {},
-  registerCoalescedMmio() {},
-  unregisterCoalescedMmio() {},
-  getDirtyLog() {},
-  clearDirtyLog() {},
-};
 
 /** Where the changes are, above the slots besides. */
 const ramAddress = 1n << 40n;

@@ -9,8 +9,10 @@ export const errorCodes = {
   ERR_ADDRESS_SPACE_DESTROYED: 'The address space was destroyed.',
   ERR_ALIAS_RECURSION: 'Aliases lead back to where they came from, without end.',
   ERR_ALIAS_SUBREGION: 'An alias cannot have subregions.',
+  ERR_BAR_LAYOUT: 'A base address register asks for what PCI does not have.',
   ERR_BOUNCE_BUFFERS: 'The bounce buffers of an address space are in use up to its limit.',
   ERR_CHANGE_IN_LISTENER: 'The tree cannot be changed while listeners are being told of a change.',
+  ERR_DEVICE_DESCRIPTION: 'A device says something of itself that cannot be so.',
   ERR_DISCARD_MANAGER:
     'A discard manager was set, removed or used in a way that its region does not allow.',
   ERR_INPUT_TOO_LARGE: 'A dump or document takes more memory than this process has.',
@@ -27,6 +29,7 @@ export const errorCodes = {
     'What a reader was made from is of no address space that this process has, or has any longer.',
   ERR_NOT_SUBREGION: 'The region is not a subregion of the other.',
   ERR_OUT_OF_SLOTS: 'More memory slots are needed than KVM has.',
+  ERR_PCI_ADDRESS: 'A PCI function cannot be where it is to be, or is not there.',
   ERR_PRIORITY_RANGE: 'A priority is not a 32-bit signed integer.',
   ERR_READER_CLOSED: 'The reader was closed.',
   ERR_REGION_BUSY: 'The region is still in use.',

@@ -29,8 +29,8 @@ export class SortedRanges<Range extends AddressRange> {
     return range !== undefined && address < endOf(range) ? range : undefined;
   }
 
-  /** The ranges that have an address in common with `window`. */
-  touching(window: AddressRange): Range[] {
+  /** The ranges that have an address in common with `window`: the first `most` of them. */
+  touching(window: AddressRange, most = Number.POSITIVE_INFINITY): Range[] {
     const end = endOf(window);
     const found: Range[] = [];
     const firstChunk = Math.max(0, lastUpTo(window.address, this.#chunks, startOfChunk));
@@ -39,7 +39,7 @@ export class SortedRanges<Range extends AddressRange> {
       const first = Math.max(0, lastUpTo(window.address, chunk, startOfRange));
       for (let index = first; index < chunk.length; index++) {
         const range = chunk[index] as Range;
-        if (range.address >= end) return found;
+        if (range.address >= end || found.length >= most) return found;
         if (endOf(range) > window.address) found.push(range);
       }
     }

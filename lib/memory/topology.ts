@@ -232,7 +232,7 @@ export class MemoryTopology {
    * @throws As {@link AddressSpace.addListener}.
    */
   addListener(listener: MemoryListener, space?: AddressSpace): void {
-    this.#assertSettled('a listener is added');
+    this.assertSettled('a listener is added');
     space?.assertLive();
     const spaces = space === undefined ? this.#spaces : [space];
     this.#announcer.add(listener, space, spaces, this.isDirtyLogOn);
@@ -245,7 +245,7 @@ export class MemoryTopology {
    * @throws As {@link AddressSpace.removeListener}.
    */
   removeListener(listener: MemoryListener, space?: AddressSpace): void {
-    this.#assertSettled('a listener is removed');
+    this.assertSettled('a listener is removed');
     const spaces = space === undefined ? this.#spaces : [space];
     this.#announcer.remove(listener, space, spaces);
     for (const it of spaces) this.#engine.queueAddressSpace(it);
@@ -356,7 +356,7 @@ export class MemoryTopology {
 
   /** @internal Has other threads find the views of `space`. */
   share(space: AddressSpace): SharedAddressSpace {
-    this.#assertSettled('an address space is shared');
+    this.assertSettled('an address space is shared');
     space.assertLive();
     const { name } = space;
     space.shared ??= Object.freeze({ name, token: this.#engine.share(space) });
@@ -442,8 +442,12 @@ export class MemoryTopology {
     this.#announcer.assertSilent();
   }
 
-  /** What listeners are told must be what is in effect: so not within a transaction. */
-  #assertSettled(what: string): void {
+  /**
+   * @internal What listeners are told must be what is in effect: so not within a transaction.
+   *
+   * @param what Says what is not possible then.
+   */
+  assertSettled(what: string): void {
     this.#assertChangeable();
     if (this.#log.depth === 0) return;
     throw new FlatviewError('ERR_TRANSACTION_OPEN', `${what} within a transaction: end it first`);

@@ -1,0 +1,6 @@
+import type { Quirk } from '../quirk.js';
+import { displayQuirks } from './display.js';
+import { rtl8168 } from './rtl8168.js';
+
+/** The quirks that come with this package. */
+export const knownQuirks: readonly Quirk[] = [rtl8168, ...displayQuirks];
