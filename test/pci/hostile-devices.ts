@@ -2,6 +2,7 @@
 
 import { HostMemory, type MemoryRegion, type MemoryTopology } from '../../lib/index.js';
 import {
+  AssignedPciDevice,
   addMsix,
   addPowerManagement,
   addVendorCapability,
@@ -12,12 +13,17 @@ import {
   layHeader,
   PciFunction,
 } from '../../lib/pci/index.js';
+import { type SimulatedDeviceDescription, SimulatedVfio } from '../../lib/simulated/index.js';
+import { rtl8168 } from '../vfio/rtl8168.js';
+import { deviceWith, openDevice } from './assigned-machine.js';
 import { type BarSpec, layoutOf } from './pci-machine.js';
 
 /** A device of the machine. */
 export interface HostileDevice {
   readonly pci: PciFunction;
-  /** Frees what it holds, when the topology is closed. */
+  /** What is mapped of it and would end an access by SIGBUS now, as its device does not decode: nothing may show that. */
+  revoked(): readonly HostMemory[];
+  /** Frees what it holds, when it is on no bus any more. */
   close(): void;
 }
 
@@ -51,6 +57,7 @@ function emulated(bars: readonly EmulatedBar[], addCapabilities: (config: Config
     });
     return {
       pci: new PciFunction(name, { config, bars: made }),
+      revoked: () => [],
       close: () => {
         for (const memory of memories) memory.close();
       },
@@ -82,13 +89,34 @@ function showPlan(region: MemoryRegion, slow: MemoryRegion, plan: BarPagePlan): 
   slow.enabled = plan.slowPages.length > 0;
 }
 
+/** A device of a simulated host. */
+function assigned(description: SimulatedDeviceDescription): MakeHostileDevice {
+  return (topology) => {
+    const host = new SimulatedVfio({ devices: [description] });
+    const device = openDevice(host, description.name);
+    const it = new AssignedPciDevice({ topology, device, pageSize });
+    return {
+      pci: it.function,
+      revoked: () => {
+        // The list of calls would grow for as long as the guest lives.
+        host.calls.length = 0;
+        return host.revokedBarMaps.map(({ memory }) => memory);
+      },
+      close: () => {
+        it.close();
+        device.close();
+      },
+    };
+  };
+}
+
 const answering = { read: () => 0x5an, write: () => undefined };
 
 const kib = 1024n;
 const mib = 1024n * kib;
 
-/** What is on the bus. */
-export const hostileDevices: Readonly<Record<string, MakeHostileDevice>> = {
+/** Devices that are emulated here. */
+const emulatedDevices: Readonly<Record<string, MakeHostileDevice>> = {
   nic: emulated(
     [
       { index: 0, size: 128n * kib, content: 'memory' },
@@ -149,4 +177,49 @@ export const hostileDevices: Readonly<Record<string, MakeHostileDevice>> = {
   express: emulated([{ index: 0, size: 8n * kib, content: 'memory' }], (config) =>
     addPowerManagement(config),
   ),
+};
+
+/** Devices of simulated hosts: a whole page with a back door in it, BARs smaller than a page, sparse areas, an MSI-X table amid registers. */
+const assignedDevices: Readonly<Record<string, MakeHostileDevice>> = {
+  rtl8168: assigned(rtl8168('0000:05:00.0', 5)),
+  'assigned small': assigned(
+    deviceWith(
+      [
+        { index: 0, kind: 'memory', size: 0x100n },
+        { index: 1, kind: 'memory', size: 0x800n },
+        { index: 2, kind: 'memory', size: 0x400n, is64Bit: true },
+        { index: 4, kind: 'io', size: 0x40n },
+      ],
+      { hasPowerManagement: true },
+    ),
+  ),
+  'assigned sparse': assigned(
+    deviceWith(
+      [
+        {
+          index: 0,
+          kind: 'memory',
+          size: 0x1_0000n,
+          is64Bit: true,
+          sparseAreas: [
+            { offset: 0x1000n, size: 0x3000n },
+            { offset: 0x8000n, size: 0x2000n },
+          ],
+        },
+        { index: 2, kind: 'memory', size: 0x8000n, is64Bit: true, isPrefetchable: true },
+        { index: 6, kind: 'rom', size: 0x1_0000n },
+      ],
+      {
+        hasPowerManagement: true,
+        isExpress: true,
+        msix: { vectors: 32, tableBar: 2, tableOffset: 0x3000n, pendingOffset: 0x4000n },
+      },
+    ),
+  ),
+};
+
+/** What is on the bus. */
+export const hostileDevices: Readonly<Record<string, MakeHostileDevice>> = {
+  ...emulatedDevices,
+  ...assignedDevices,
 };

@@ -292,7 +292,7 @@ export function runHostileGuest(options: HostileRunOptions): HostileRun {
   let step = 0;
   try {
     while (++step <= steps) {
-      isFaulty = faults && dice.chance(8);
+      isFaulty = faults && dice.chance(4);
       if (isFaulty) orderFault(machine, dice);
       guest.step();
       machine.calm();
@@ -307,13 +307,13 @@ export function runHostileGuest(options: HostileRunOptions): HostileRun {
   return guest;
 }
 
-/** An ioctl fails, or several commits are refused by somebody who comes after the slots. */
+/** An ioctl fails, or all or some commits are refused by somebody who comes after the slots. */
 function orderFault({ kvm, saboteur }: HostileMachine, dice: Dice): void {
   if (dice.chance(2)) {
     const errno = dice.of(['EEXIST', 'ENOMEM', 'EINVAL']);
     kvm.order({ ioctl: 'KVM_SET_USER_MEMORY_REGION', call: 1 + dice.below(4), errno });
   } else {
-    const pattern = dice.below(256);
+    const pattern = dice.chance(4) ? dice.below(256) : 0xff;
     let commits = 0;
     saboteur.refuses = () => ((pattern >> (commits++ % 8)) & 1) !== 0;
   }

@@ -67,9 +67,18 @@ export class HostileMachine {
     return [...this.bus.functions.keys(), requesterId({ device: 31 })];
   }
 
+  /** What must not show: see {@link HostileDevice.revoked}. */
+  get revoked(): ReadonlySet<HostMemory> {
+    return new Set(this.#devices.flatMap((device) => device.revoked()));
+  }
+
   close(): void {
-    this.topology.close();
+    this.calm();
+    for (const id of [...this.bus.functions.keys()]) {
+      this.bus.remove({ device: id >> 3, function: id & 7 });
+    }
     for (const device of this.#devices) device.close();
+    this.topology.close();
     for (const memory of this.#memories) memory.close();
   }
 

@@ -1,7 +1,12 @@
 // What must be so whatever the guest has done, found out from the bytes of the configuration spaces alone.
 
 import assert from 'node:assert/strict';
-import type { AddressSpace, MemoryRegion } from '../../lib/index.js';
+import {
+  type AddressSpace,
+  type AliasRegion,
+  HostMemory,
+  type MemoryRegion,
+} from '../../lib/index.js';
 import { mapPages, planCost, planMappings } from '../../lib/mapping/index.js';
 import { type PciBar, planBarPages } from '../../lib/pci/index.js';
 import { fixedRanges, type HostileMachine } from './hostile-machine.js';
@@ -70,10 +75,11 @@ export class HostileOracle {
     this.#ramSlots = this.#slotsOfRam();
   }
 
-  /** Checks the machine, after a step that can have moved BARs. Where nothing changed, there is nothing to look at. */
+  /** Checks the machine, after a write that can have moved BARs. Where nothing has moved, most of it is as it was. */
   check(): void {
     const { memory, io } = this.#machine;
     const changed = this.#follow();
+    this.#checkRevoked();
     const views = [memory.flatView, io.flatView];
     if (!changed && views.every((view, i) => view === this.#seen[i])) return;
     this.#seen = views;
@@ -154,7 +160,18 @@ export class HostileOracle {
       .reverse()
       .sort((a, b) => b.priority - a.priority);
     const end = kind === 'io' ? 0x1_0000n : 1n << 64n;
-    assert.deepEqual(shownBy(space), paint([...fixed, ...bars], end));
+    const owners = ownersOf(this.#order.map(({ bar }) => bar));
+    assert.deepEqual(shownBy(space, owners), paint([...fixed, ...bars], end));
+  }
+
+  /** A device that does not decode takes back what is mapped of it: nobody may be shown that. */
+  #checkRevoked(): void {
+    const { revoked, memory } = this.#machine;
+    if (revoked.size === 0) return;
+    for (const { region } of memory.flatView.ranges()) {
+      const shown = 'memory' in region ? region.memory : undefined;
+      assert.ok(!(shown instanceof HostMemory && revoked.has(shown)), `${region.label} is revoked`);
+    }
   }
 
   /** What doesn't show though it is there is among what is shadowed: looked at for the BAR that has waited longest. */
@@ -163,7 +180,7 @@ export class HostileOracle {
     if (bar === undefined || address === undefined) return;
     const space = bar.layout.kind === 'io' ? this.#machine.io : this.#machine.memory;
     const { winner, shadowed } = space.explain(address);
-    const there = [winner, ...shadowed].map((it) => it && ownerOf(it.region)[0]);
+    const there = [winner, ...shadowed].flatMap((it) => it?.path.map(({ region }) => region) ?? []);
     assert.ok(there.includes(bar.backing.region), `${bar.label} is forgotten`);
   }
 
@@ -205,25 +222,37 @@ function slotLine(slot: {
   return [slot.slot, slot.guestAddress, slot.size, slot.hostAddress].join(' ');
 }
 
-/** What `space` shows. What lies in a BAR's region is the BAR's. */
-function shownBy(space: AddressSpace): Stretch[] {
-  return joined(
-    [...space.flatView.ranges()].map(({ address, last, region, offset }) => {
-      const [owner, within] = ownerOf(region);
-      return { first: address, last, name: owner.name, offset: offset + within };
-    }),
-  );
+/** Whose a region is, and where its first byte lies in that. */
+interface Owner {
+  readonly name: string;
+  readonly start: bigint;
 }
 
-/** The outermost region below the containers, and where `region` lies in it. */
-function ownerOf(region: MemoryRegion): [MemoryRegion, bigint] {
-  let owner = region;
-  let within = 0n;
-  while (owner.parent !== undefined && owner.parent.kind !== 'container') {
-    within += owner.address;
-    owner = owner.parent;
-  }
-  return [owner, within];
+/** Whose each region is that lies in a BAR, or shows there by an alias. */
+function ownersOf(bars: readonly PciBar[]): ReadonlyMap<MemoryRegion, Owner> {
+  const owners = new Map<MemoryRegion, Owner>();
+  const claim = (region: MemoryRegion, owner: Owner): void => {
+    owners.set(region, owner);
+    for (const child of region.subregions) {
+      const start = owner.start + child.address;
+      if (child.kind === 'alias') {
+        const { target, offset } = child as AliasRegion;
+        claim(target, { ...owner, start: start - offset });
+      } else claim(child, { ...owner, start });
+    }
+  };
+  for (const { backing } of bars) claim(backing.region, { name: backing.region.name, start: 0n });
+  return owners;
+}
+
+/** What `space` shows. What lies in a BAR is the BAR's. */
+function shownBy(space: AddressSpace, owners: ReadonlyMap<MemoryRegion, Owner>): Stretch[] {
+  return joined(
+    [...space.flatView.ranges()].map(({ address, last, region, offset }) => {
+      const { name, start } = owners.get(region) ?? { name: region.name, start: 0n };
+      return { first: address, last, name, offset: offset + start };
+    }),
+  );
 }
 
 /** What ranges show, of which each wins over those behind it. */
