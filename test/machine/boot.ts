@@ -8,12 +8,13 @@ import { type BootOptions, qemuCommand } from './qemu.js';
 import { runFile } from './run-folder.js';
 
 /** How long a machine may take. Emulation is slow, and others may use this one. */
-const deadline = 15 * 60_000;
+const deadline = 25 * 60_000;
 
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
 /** Why a machine didn't come to its end, in words that end with the last lines of its console; undefined where it did. */
 export async function boot(options: BootOptions): Promise<string | undefined> {

@@ -35,7 +35,7 @@ function chosenMachines(): Machine[] {
     ({ kernel, iommu }) =>
       kernel === (options.kernel ?? kernel) && iommu === (options.iommu ?? iommu),
   );
-  if (chosen.length > 0) return chosen;
+  if (chosen.length > 0) return options.shell ? chosen.slice(0, 1) : chosen;
   console.error(`There is no such machine. There are: ${machines.map(machineName).join(', ')}`);
   process.exit(1);
 }
@@ -85,19 +85,22 @@ function secondsSince(start: number): number {
   return Math.round((performance.now() - start) / 1000);
 }
 
-async function main(folder: string): Promise<void> {
+/** Builds and runs in `folder`; whether that is worth keeping. */
+async function main(folder: string): Promise<boolean> {
   const start = performance.now();
   const built = buildMachines(folder, chosenMachines());
   const [first] = built;
-  if (first === undefined) return;
-  if (options.shell) return bootWithShell(first.boot);
+  if (first === undefined) return false;
+  if (options.shell) {
+    await bootWithShell(first.boot);
+    return options.keep;
+  }
   const runs = await runMachines(built);
   const passed = runs.every(hasPassed);
   console.log(`\n${summary(runs)}\n`);
   console.log(`${secondsSince(start)} s in all`);
   if (!passed) process.exitCode = 1;
-  if (!passed || options.keep) console.log(`Consoles, logs, traces and results are in ${folder}`);
-  else rmSync(folder, { recursive: true });
+  return !passed || options.keep;
 }
 
 const emulator = () => {
@@ -105,4 +108,7 @@ const emulator = () => {
   return mkdtempSync(path.join(os.tmpdir(), 'flatview-machine-'));
 };
 const folder = unlessUnavailable('all machines', emulator);
-if (folder !== undefined) await main(folder);
+if (folder !== undefined) {
+  if (await main(folder)) console.log(`Consoles, logs, traces and results are in ${folder}`);
+  else rmSync(folder, { recursive: true });
+}

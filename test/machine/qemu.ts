@@ -38,7 +38,9 @@ export function qemuCommand(boot: BootOptions): [command: string, ...args: strin
   return [
     command,
     ...['-nodefaults', '-no-user-config', '-no-reboot'],
-    ...['-display', 'none', '-monitor', 'none', '-serial', 'stdio'],
+    ...['-display', 'none', '-monitor', 'none'],
+    // Signals are the guest's: Ctrl-C in its shell is not for QEMU.
+    ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
     ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max'],
     ...['-smp', String(boot.processors), '-m', String(memoryMebibytes)],
     ...['-device', iommuDevice[boot.iommu]],

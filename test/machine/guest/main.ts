@@ -10,7 +10,7 @@ import { readOutcomes } from './outcomes.js';
 const tests = '/suite/dist/test';
 
 /** Emulation is slow, and the host may be busy. */
-const fileTimeout = 5 * 60_000;
+const fileTimeout = 10 * 60_000;
 
 const results = openSync(`/share/${runFile.results}`, 'a');
 
