@@ -27,6 +27,8 @@ export const errorCodes = {
     'What a reader was made from is of no address space that this process has, or has any longer.',
   ERR_NOT_SUBREGION: 'The region is not a subregion of the other.',
   ERR_OUT_OF_SLOTS: 'More memory slots are needed than KVM has.',
+  ERR_PASSTHROUGH:
+    'A device cannot be passed through as the host is set up; the message says what to change.',
   ERR_PRIORITY_RANGE: 'A priority is not a 32-bit signed integer.',
   ERR_READER_CLOSED: 'The reader was closed.',
   ERR_REGION_BUSY: 'The region is still in use.',
