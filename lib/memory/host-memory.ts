@@ -165,6 +165,22 @@ export class HostMemory {
     return new HostMemory(handle, size, name, false, { isDevice: true });
   }
 
+  /**
+   * @internal Memory that stands for a device's, as simulated ones have it: somebody else keeps it mapped.
+   *
+   * @throws `ERR_SYSTEM_CALL` where nothing is mapped.
+   */
+  static ofDeviceAt(
+    hostAddress: bigint,
+    size: bigint,
+    name: string,
+    keepAlive: object,
+  ): HostMemory {
+    const result = addon.hostMemoryAt(hostAddress, size);
+    if (isSystemCallFailure(result)) throw systemCallError(name, result, notMapped);
+    return new HostMemory(result, size, name, true, { keepAlive, isDevice: true });
+  }
+
   /** Whether {@link close} was called. */
   get closed(): boolean {
     return this.#source === undefined;
