@@ -86,7 +86,8 @@ TEST(CapabilityChain, RefusesOffsetsOutOfTheAnswer) {
 }
 
 TEST(CapabilityChain, EndsWhateverTheBytesAre) {
-  std::mt19937 random(1);
+  std::minstd_rand generator(1);
+  const auto random = [&generator] { return static_cast<uint32_t>(generator()); };
   size_t read = 0;
   for (int round = 0; round < 20'000; ++round) {
     Answer answer(random() % 96);
