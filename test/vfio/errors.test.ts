@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SimulatedVfio } from '../../lib/simulated/index.js';
 import { type DmaMapping, Vfio, type VfioCall, vfioIoctlError } from '../../lib/vfio/index.js';
+import { vfioRefusal } from '../../lib/vfio/vfio-ioctl-error.js';
 import { nullHost } from './null-host.js';
 import { says } from './says.js';
 
@@ -193,4 +194,21 @@ test('a refusal says the likely cause and the cure', () => {
   );
   // An errno that nobody knows here is told all the same.
   assert.equal(message('VFIO_DEVICE_RESET', 'EDOM'), 'VFIO_DEVICE_RESET() failed with EDOM');
+});
+
+test('too much locked memory says how much may be', () => {
+  const refusal = (call: string) => vfioRefusal({ call, arguments: '', errno: 12 }).message;
+  for (const call of ['VFIO_IOMMU_MAP_DMA', 'IOMMU_IOAS_MAP']) {
+    assert.match(
+      refusal(call),
+      /ENOMEM: .*; this process (may lock \d+ bytes|has no limit) \(.*locked \d+ KiB/,
+    );
+  }
+  assert.doesNotMatch(refusal('VFIO_SET_IOMMU'), /this process/);
+});
+
+test('errors that Node.js has no name for have one', () => {
+  const errnoOf = (errno: number) =>
+    vfioRefusal({ call: 'VFIO_GROUP_SET_CONTAINER', arguments: '', errno }).errno;
+  assert.deepEqual([77, 35, 22].map(errnoOf), ['EBADFD', 'EDEADLK', 'EINVAL']);
 });
