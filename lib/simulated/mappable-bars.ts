@@ -1,5 +1,6 @@
 import { type AddressRange, endOf } from '../mapping/page-mapping.js';
-import type { PlacedSimulatedBar, SimulatedDevice } from './simulated-device.js';
+import type { PlacedBar } from './placed-bar.js';
+import type { SimulatedDevice } from './simulated-device.js';
 
 /**
  * The BARs of a device that can be mapped (vfio_pci_core.c: vfio_pci_probe_mmaps): memory of a page or more; and less where it begins a
@@ -21,7 +22,7 @@ export function mappableBars(
   return new Set(mappable.map(({ index }) => index));
 }
 
-function placeOf({ hostAddress, size }: PlacedSimulatedBar): AddressRange {
+function placeOf({ hostAddress, size }: PlacedBar): AddressRange {
   return { address: hostAddress, size };
 }
 

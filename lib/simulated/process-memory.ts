@@ -10,8 +10,8 @@ export type HostMemoryAccess = 'write' | 'read' | 'none';
 /** Says what the process can do with a range of its memory: a simulated kernel has no page tables to look it up in. */
 export type HostMemoryProbe = (range: AddressRange) => HostMemoryAccess;
 
-/** The last address of user space: TASK_SIZE_MAX of x86 with four levels of page tables. */
-const userSpaceEnd = (1n << 47n) - 4096n;
+/** The upper half of the addresses is the kernel's. */
+const userSpaceEnd = 1n << 63n;
 
 /** A {@link HostMemoryProbe} for a process whose memory is all there. */
 export function allHostMemory(): HostMemoryAccess {
@@ -55,7 +55,7 @@ export class ProcessMemory {
    * @returns Bytes to {@link unpin} later.
    */
   pin(range: AddressRange, write: boolean, takesBars: boolean): bigint {
-    refuseIf(range.address >= userSpaceEnd || endOf(range) > userSpaceEnd, 'EFAULT');
+    refuseIf(endOf(range) > userSpaceEnd, 'EFAULT');
     const pieces = this.#bars.piecesOf(range);
     let memory = 0n;
     for (const piece of pieces) {

@@ -23,15 +23,14 @@ export class SimulatedCdev extends Descriptor implements VfioCdev {
     return this.call('VFIO_DEVICE_BIND_IOMMUFD', {}, () => {
       const group = this.kernel.groupOf(this.#device.description.group);
       refuseIf(group.isOpen, 'EBUSY');
-      refuseIf(this.#bound !== undefined, 'EINVAL');
-      refuseIf(this.kernel.isOpen(this.#device), 'EINVAL');
+      refuseIf(this.#bound !== undefined || this.kernel.isOpen(this.#device), 'EINVAL');
       refuseIf(!this.kernel.rules.interruptRemapping, 'EPERM');
       const use = new DeviceUse(this.#device);
       group.bind(use, context);
       this.kernel.open(use);
       context.bind(use);
       const device = new BoundDevice(this.kernel, use, this);
-      this.#bound = { context: context, device };
+      this.#bound = { context, device };
       return device;
     });
   }

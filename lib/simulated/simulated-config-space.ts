@@ -18,10 +18,11 @@ const at = {
 /** The bits of the command register that devices have: decode, bus master, parity, SERR and INTx disable. */
 const commandBits = 0x0547;
 
-/** Where a BAR is in the host's physical space, and how large it is. */
-export interface PlacedBar {
+/** What config space needs to know of a BAR. */
+export interface BarRegister {
   readonly index: BarIndex;
   readonly size: bigint;
+  /** Where it is in the host's physical space. */
   readonly hostAddress: bigint;
   /** The bits of its register that say what kind it is. */
   readonly flags: number;
@@ -41,11 +42,11 @@ export class SimulatedConfigSpace {
   /** The bits that are read and written in {@link #virtual}. */
   readonly #isVirtual: Uint8Array;
   readonly #isWritable: Uint8Array;
-  readonly #bars: readonly PlacedBar[];
+  readonly #bars: readonly BarRegister[];
   readonly #powerAt: number | undefined;
   readonly #initial: Uint8Array;
 
-  constructor(description: SimulatedDeviceDescription, bars: readonly PlacedBar[]) {
+  constructor(description: SimulatedDeviceDescription, bars: readonly BarRegister[]) {
     this.size = description.isExpress === true ? 4096 : 256;
     this.#bars = bars;
     this.#hardware = new Uint8Array(this.size);
@@ -132,7 +133,7 @@ export class SimulatedConfigSpace {
   }
 
   /** The kernel sizes virtual BARs as hardware does: bits below the size are not there. */
-  #fixBar({ index, size, flags, is64Bit }: PlacedBar): void {
+  #fixBar({ index, size, flags, is64Bit }: BarRegister): void {
     const register = index === 6 ? at.rom : at.bar0 + 4 * index;
     const mask = BigInt.asUintN(64, -size);
     const kept = index === 6 ? mask | 1n : mask;

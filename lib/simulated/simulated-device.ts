@@ -1,20 +1,16 @@
+import { FlatviewError } from '../errors.js';
 import type { AccessWidth, HostMemory } from '../memory/host-memory.js';
 import { vfioPciRegion } from '../vfio/vfio-interface.js';
 import { allocateBarBytes, plainRegisters, splitAccess } from './bar-bytes.js';
 import type {
-  SimulatedBar,
   SimulatedDeviceDescription,
   SimulatedMsix,
   SimulatedRegisters,
 } from './device-description.js';
-import { refuseIf } from './errno.js';
+import { KernelRefusal, refuseIf } from './errno.js';
+import type { PlacedBar } from './placed-bar.js';
 import { SimulatedConfigSpace } from './simulated-config-space.js';
 import { SimulatedIrqs } from './simulated-irqs.js';
-
-/** A BAR at its place in the host's physical space. */
-export interface PlacedSimulatedBar extends SimulatedBar {
-  readonly hostAddress: bigint;
-}
 
 /** An access that reached a device through its file: mappings are not seen. */
 export interface SimulatedDeviceAccess {
@@ -36,7 +32,7 @@ export interface DeviceRules {
 /** A PCI function of a simulated host, with what vfio-pci keeps of it. It is there whether anybody has opened it or not. */
 export class SimulatedDevice {
   readonly description: SimulatedDeviceDescription;
-  readonly bars: readonly PlacedSimulatedBar[];
+  readonly bars: readonly PlacedBar[];
   readonly config: SimulatedConfigSpace;
   readonly irqs: SimulatedIrqs;
   /** Every access that reached it through its file, in order; config space not included. */
@@ -50,7 +46,7 @@ export class SimulatedDevice {
 
   constructor(
     description: SimulatedDeviceDescription,
-    bars: readonly PlacedSimulatedBar[],
+    bars: readonly PlacedBar[],
     rules: DeviceRules,
     signal: (fd: number) => void,
   ) {
@@ -75,14 +71,14 @@ export class SimulatedDevice {
     const known = this.#bytes.get(region);
     if (known !== undefined) return known;
     const bar = this.barAt(region);
-    refuseIf(bar === undefined, 'EINVAL');
     const name = `BAR ${region} of ${this.name}`;
-    const bytes = allocateBarBytes(bar as SimulatedBar, this.#rules.pageSize, name);
+    if (bar === undefined) throw new FlatviewError('ERR_INVALID_ARGUMENT', `there is no ${name}`);
+    const bytes = allocateBarBytes(bar, this.#rules.pageSize, name);
     this.#bytes.set(region, bytes);
     return bytes;
   }
 
-  barAt(region: number): PlacedSimulatedBar | undefined {
+  barAt(region: number): PlacedBar | undefined {
     return this.bars.find(({ index }) => index === region);
   }
 
@@ -151,8 +147,8 @@ export class SimulatedDevice {
 
   #checkBar(region: number, offset: bigint, width: number): number {
     const bar = this.barAt(region);
-    refuseIf(bar === undefined || offset >= bar.size, 'EINVAL');
-    const { kind, size } = bar as PlacedSimulatedBar;
+    if (bar === undefined) throw new KernelRefusal('EINVAL');
+    const { kind, size } = bar;
     refuseIf(kind !== 'io' && !this.config.isMemoryEnabled, 'EIO');
     return size - offset < BigInt(width) ? Number(size - offset) : width;
   }
@@ -178,7 +174,7 @@ function isWithinTable({ tableOffset, vectors }: SimulatedMsix, offset: bigint):
   return offset >= tableOffset && offset < tableOffset + 16n * BigInt(vectors);
 }
 
-function registerOf({ kind, index, size, hostAddress, ...more }: PlacedSimulatedBar) {
+function registerOf({ kind, index, size, hostAddress, ...more }: PlacedBar) {
   const { is64Bit = false, isPrefetchable = false } = more;
   const flags = kind === 'io' ? 1 : (is64Bit ? 4 : 0) | (isPrefetchable ? 8 : 0);
   return { index, size, hostAddress, is64Bit, flags: kind === 'rom' ? 0 : flags };

@@ -11,8 +11,9 @@ import {
 import { roundUp } from './bar-bytes.js';
 import { Descriptor } from './descriptor.js';
 import type { DeviceUse } from './device-use.js';
-import { refuseIf } from './errno.js';
-import type { PlacedSimulatedBar, SimulatedDevice } from './simulated-device.js';
+import { KernelRefusal, refuseIf } from './errno.js';
+import type { PlacedBar } from './placed-bar.js';
+import type { SimulatedDevice } from './simulated-device.js';
 import type { SimulatedKernel } from './simulated-kernel.js';
 
 /** BARs, ROM, config space and VGA (VFIO_PCI_NUM_REGIONS). */
@@ -61,10 +62,8 @@ export class SimulatedVfioDevice extends Descriptor implements VfioDevice {
 
   read(region: number, offset: bigint, width: AccessWidth): bigint {
     return this.call('pread', { region, offset, count: width }, () => {
-      this.#checkRegion(region);
-      if (region === vfioPciRegion.config) {
-        return this.#device.config.read(configOffset(offset), width);
-      }
+      this.#checkAccess(region, offset);
+      if (region === vfioPciRegion.config) return this.#device.config.read(Number(offset), width);
       const read = this.#device.readBar(region, offset, width);
       refuseIf(read.width < width, 'EIO');
       return read.value;
@@ -74,9 +73,9 @@ export class SimulatedVfioDevice extends Descriptor implements VfioDevice {
   write(region: number, offset: bigint, value: bigint, width: AccessWidth): void {
     const bits = BigInt.asUintN(8 * width, value);
     this.call('pwrite', { region, offset, value: bits, count: width }, () => {
-      this.#checkRegion(region);
+      this.#checkAccess(region, offset);
       if (region === vfioPciRegion.config) {
-        this.#device.config.write(configOffset(offset), bits, width);
+        this.#device.config.write(Number(offset), bits, width);
         return;
       }
       refuseIf(this.#device.writeBar(region, offset, bits, width) < width, 'EIO');
@@ -140,7 +139,7 @@ export class SimulatedVfioDevice extends Descriptor implements VfioDevice {
     return this.#device.description.canReset ?? true;
   }
 
-  #barInfo({ index, kind, size, sparseAreas }: PlacedSimulatedBar): VfioRegionInfo {
+  #barInfo({ index, kind, size, sparseAreas }: PlacedBar): VfioRegionInfo {
     const canMap = this.#device.isMappable(index);
     return {
       index,
@@ -161,16 +160,20 @@ export class SimulatedVfioDevice extends Descriptor implements VfioDevice {
     throw new FlatviewError('ERR_INVALID_ARGUMENT', message);
   }
 
-  #checkRegion(region: number): void {
-    refuseIf(region >= regionCount, 'EINVAL');
+  /** What begins behind the end of a region would be in another one of the file: it is not asked for. */
+  #checkAccess(region: number, offset: bigint): void {
+    const { config } = this.#device;
+    const size =
+      region === vfioPciRegion.config ? BigInt(config.size) : this.#device.barAt(region)?.size;
+    refuseIf(offset >= (size ?? 0n), 'EINVAL');
   }
 
   /** vfio_pci_core_mmap; a driver that has sparse areas refuses the rest. */
   #checkMap(region: number, offset: bigint, size: bigint): void {
     const { pageSize } = this.kernel.rules;
     const bar = this.#device.barAt(region);
-    refuseIf(bar === undefined || !this.#device.isMappable(region), 'EINVAL');
-    const { size: barSize, sparseAreas } = bar as PlacedSimulatedBar;
+    if (bar === undefined || !this.#device.isMappable(region)) throw new KernelRefusal('EINVAL');
+    const { size: barSize, sparseAreas } = bar;
     refuseIf(size === 0n || offset % pageSize !== 0n || size % pageSize !== 0n, 'EINVAL');
     refuseIf(offset + size > roundUp(barSize, pageSize), 'EINVAL');
     const isAllowed = sparseAreas?.some(
@@ -191,8 +194,3 @@ const noRegion = {
   isMsixMappable: false,
   type: undefined,
 };
-
-/** Offsets beyond what a config space can have are all beyond its end. */
-function configOffset(offset: bigint): number {
-  return offset > 0xffffn ? 0xffff : Number(offset);
-}

@@ -1,4 +1,3 @@
-import { hex, larger } from '../address.js';
 import { FlatviewError } from '../errors.js';
 import type {
   Iommufd,
@@ -8,17 +7,17 @@ import type {
   VfioHost,
 } from '../vfio/vfio-interface.js';
 import type { VfioCall } from '../vfio/vfio-ioctl-error.js';
-import { roundUp } from './bar-bytes.js';
-import type { SimulatedBar, SimulatedDeviceDescription } from './device-description.js';
+import type { SimulatedDeviceDescription } from './device-description.js';
 import { type SimulatedDma, simulateDma } from './device-dma.js';
 import type { KernelMapping } from './dma-mappings.js';
 import { KernelRefusal, refuseIf } from './errno.js';
 import type { Fault } from './faults.js';
 import type { BarMap } from './mapped-bars.js';
+import { placeBars } from './placed-bar.js';
 import { allHostMemory } from './process-memory.js';
 import { SimulatedCdev } from './simulated-cdev.js';
 import { SimulatedContainer } from './simulated-container.js';
-import { type PlacedSimulatedBar, SimulatedDevice } from './simulated-device.js';
+import { SimulatedDevice } from './simulated-device.js';
 import { SimulatedGroup } from './simulated-group.js';
 import { SimulatedIommufd } from './simulated-iommufd.js';
 import { SimulatedKernel, type SimulatedVfioRules } from './simulated-kernel.js';
@@ -86,7 +85,7 @@ export class SimulatedVfio implements VfioHost {
     );
   }
 
-  /** Has a later call fail, without effect; for a call of a given name, counted from now on. */
+  /** Has a later call of a name fail, without effect. */
   order(fault: Fault<VfioCall>): void {
     this.#kernel.log.faults.order(fault);
   }
@@ -103,12 +102,8 @@ export class SimulatedVfio implements VfioHost {
       const message = `the simulated host has a device ${description.name} already`;
       throw new FlatviewError('ERR_INVALID_ARGUMENT', message);
     }
-    const bars = this.#place(description);
-    checkBars(
-      description,
-      bars,
-      [...devices.values()].flatMap((device) => device.bars),
-    );
+    const taken = [...devices.values()].flatMap(({ bars }) => bars);
+    const bars = placeBars(description, taken, this.pageSize);
     const device = new SimulatedDevice(description, bars, rules, this.#signal);
     devices.set(device.name, device);
     return device;
@@ -175,66 +170,6 @@ export class SimulatedVfio implements VfioHost {
   #open<Result>(args: SimulatedVfioCall['args'], body: () => Result): Result {
     return this.#kernel.log.make('open', args, body);
   }
-
-  /** Gives BARs an address that have none: whole pages of their own, behind all others. */
-  #place({ bars }: SimulatedDeviceDescription): readonly PlacedSimulatedBar[] {
-    const taken = [...this.#kernel.devices.values()].flatMap((device) => device.bars);
-    const free = {
-      memory: endOfAll([...taken, ...bars], 'memory', firstMemory),
-      io: endOfAll([...taken, ...bars], 'io', firstPort),
-    };
-    return bars.map((bar) => {
-      const space = spaceOf(bar);
-      const unit = space === 'io' ? bar.size : larger(bar.size, this.pageSize);
-      const hostAddress = bar.hostAddress ?? roundUp(free[space], unit);
-      free[space] = larger(free[space], hostAddress + unit);
-      return { ...bar, hostAddress };
-    });
-  }
-}
-
-/** Where BARs are put that nobody placed. */
-const firstMemory = 0x8000_0000n;
-const firstPort = 0xc000n;
-
-/** @throws `ERR_INVALID_ARGUMENT` on a BAR that no device can have, or that lies where another one does. */
-function checkBars(
-  { name }: SimulatedDeviceDescription,
-  bars: readonly PlacedSimulatedBar[],
-  others: readonly PlacedSimulatedBar[],
-): void {
-  for (const bar of bars) {
-    const { index, size, hostAddress } = bar;
-    const what = `BAR ${index} of the simulated device ${name}, ${hex(size)} bytes at ${hex(hostAddress)},`;
-    if (size <= 0n || (size & (size - 1n)) !== 0n || hostAddress % size !== 0n) {
-      throw new FlatviewError(
-        'ERR_INVALID_ARGUMENT',
-        `${what} is no power of two at a multiple of it`,
-      );
-    }
-    const isTaken = [...bars, ...others].some((other) => other !== bar && overlap(bar, other));
-    if (isTaken) throw new FlatviewError('ERR_INVALID_ARGUMENT', `${what} overlaps another one`);
-  }
-}
-
-function overlap(a: PlacedSimulatedBar, b: PlacedSimulatedBar): boolean {
-  return (
-    spaceOf(a) === spaceOf(b) &&
-    a.hostAddress < b.hostAddress + b.size &&
-    b.hostAddress < a.hostAddress + a.size
-  );
-}
-
-function spaceOf({ kind }: SimulatedBar): 'memory' | 'io' {
-  return kind === 'io' ? 'io' : 'memory';
-}
-
-/** The first address behind all BARs of a space. */
-function endOfAll(bars: readonly SimulatedBar[], space: 'memory' | 'io', atLeast: bigint): bigint {
-  const ends = bars
-    .filter((bar) => spaceOf(bar) === space)
-    .map(({ hostAddress = 0n, size }) => hostAddress + size);
-  return ends.reduce(larger, atLeast);
 }
 
 const ordinary: SimulatedVfioRules = {

@@ -12,6 +12,7 @@ const everywhere = [{ address: 0n, size: 1n << 64n }];
 suite('the IOMMU of the simulated host', () => {
   test('there are as many mappings as dma_entry_limit allows', () => {
     const { container } = openOne(plainDevice(page), { entryLimit: 2 });
+    assert.equal(container.checkExtension(vfioExtension.dmaCoherent), 1);
     const map = (iova: bigint) =>
       container.mapDma({ iova, size: page, hostAddress: page, ...both });
     map(0n);

@@ -39,7 +39,6 @@ export const containerCases: readonly Case[] = [
       refused('no IOMMU', 'ENODEV', (s) => s.container().setIommu(noIommu)),
       step('type1v2', (s) => s.container().setIommu(type1v2)),
       refused('again', 'EINVAL', (s) => s.container().setIommu(type1v2)),
-      step('coherent', (s) => s.container().checkExtension(dmaCoherent), { returns: 1 }),
     ],
   },
   {
