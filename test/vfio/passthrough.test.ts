@@ -170,6 +170,16 @@ test('a variant driver of VFIO is one, too', (t) => {
   assert.equal(locatePciDevice(edu, sysfsOf(t, [device])).isVfio, true);
 });
 
+test('without an IOMMU a device is opened for who says so, and nothing can be mapped', (t) => {
+  const description = { ...emulatedMachine.edu, noIommu: true };
+  const host = new SimulatedVfio({ devices: [description], noIommu: true });
+  const sysfs = sysfsOf(t, [{ name: edu, group: 4, driver: 'vfio-pci', noIommu: true }]);
+  using all = new Passthrough({ host, sysfs, allowNoIommu: true });
+  using device = all.open(edu);
+  assert.deepEqual([all.way, all.dma], ['container', undefined]);
+  assert.equal(device.info().isPci, true);
+});
+
 test('it and its devices close in any order, once or more often', (t) => {
   for (const way of ['iommufd', 'container'] as const) {
     const first = passthrough(t, { way });
