@@ -16,7 +16,7 @@ const parts = process.argv.slice(2);
 
 // From the sources, so that what is left in dist/ of a test since renamed or deleted does not run.
 const files = readdirSync(import.meta.dirname, { recursive: true })
-  .filter((file) => file.endsWith('.test.ts'))
+  .filter((file) => file.endsWith('.test.ts') && !file.endsWith('.machine.test.ts'))
   .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
   .map((file) => path.join(compiled, file.replace(/\.ts$/, '.js')))
   .sort();

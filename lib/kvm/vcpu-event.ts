@@ -11,7 +11,10 @@ export type VcpuEnd =
   | { readonly kind: 'halt' }
   /** It was asked to. */
   | { readonly kind: 'stopped' }
-  /** The guest asked for it; on x86 a triple fault. */
+  /**
+   * The guest asked for it; on x86 a triple fault. On AMD's processors nothing is left of the guest's registers then:
+   * KVM resets the vCPU (shutdown_interception in arch/x86/kvm/svm/svm.c), and they are those of a reset.
+   */
   | { readonly kind: 'shutdown' }
   /** KVM_SYSTEM_EVENT_*: shutdown, reset, crash, as some firmware asks for. */
   | { readonly kind: 'system-event'; readonly type: number }

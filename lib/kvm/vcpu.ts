@@ -210,7 +210,8 @@ export class Vcpu {
   }
 
   /**
-   * The pages that the guest wrote since the last time, of slots that are watched. They are watched again after
+   * The pages that the guest wrote since the last time, of slots that are watched; some that it only read may be among
+   * them. They are watched again after
    * {@link VirtualMachine.resetDirtyRings}. Without a dirty ring there are none.
    *
    * @throws `ERR_KVM_CLOSED`

@@ -16,6 +16,10 @@ export interface SlotRules {
   readonly addressSpaceCount: number;
   /** Bits of guest-physical addresses. */
   readonly guestAddressBits: number;
+  /**
+   * Where user space ends: TASK_SIZE_MAX, on x86 2^47 with four levels of page tables and 2^56 with five, less a page.
+   */
+  readonly userSpaceEnd: bigint;
   /** KVM_CAP_READONLY_MEM. */
   readonly readonlyMem: boolean;
   /** KVM_CAP_GUEST_MEMFD. */
@@ -38,9 +42,6 @@ export interface DirtyRingEntry {
   /** Offset within the slot, in pages. */
   readonly page: bigint;
 }
-
-/** The last address of user space: TASK_SIZE_MAX of x86 with four levels of page tables. */
-const userSpaceEnd = (1n << 47n) - 4096n;
 
 const pagesPerWord = 64n;
 
@@ -193,7 +194,7 @@ export class KvmSlotTable {
       isWhole(size) &&
       isWhole(guestAddress) &&
       isWhole(hostAddress) &&
-      hostAddress + size <= userSpaceEnd &&
+      hostAddress + size <= this.#rules.userSpaceEnd &&
       (guestMemfd === undefined || isWhole(guestMemfd.offset)) &&
       this.#isSlot(region.slot) &&
       guestAddress + size < wholeRange &&

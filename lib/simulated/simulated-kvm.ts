@@ -194,6 +194,7 @@ const ordinary: SlotRules = {
   slotCount: 32764,
   addressSpaceCount: 2,
   guestAddressBits: 46,
+  userSpaceEnd: (1n << 47n) - 4096n,
   readonlyMem: true,
   guestMemfd: true,
   dirtyRing: false,

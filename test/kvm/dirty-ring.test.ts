@@ -1,13 +1,25 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MemoryTopology, type RamRegion } from '../../lib/index.js';
-import { Kvm, KvmMemorySlots, realModeSegment, userMemoryFlag } from '../../lib/kvm/index.js';
+import {
+  type DirtyPage,
+  Kvm,
+  KvmMemorySlots,
+  realModeSegment,
+  userMemoryFlag,
+} from '../../lib/kvm/index.js';
 import { noKvm } from './real-mode-guest.js';
 
 const real = { skip: noKvm };
 
 /** KVM_CAP_DIRTY_LOG_RING. */
 const dirtyLogRing = 192;
+
+/**
+ * The page that the guest runs from. Where the processor walks nested page tables, the kernel may map it writable when the
+ * guest first reads it, and tells of it then (make_spte in arch/x86/kvm/mmu/spte.c): more is said than was written, never less.
+ */
+const codePage = 1n;
 
 test(
   'a dirty ring gives the pages that a guest writes, each once until it is reset',
@@ -37,15 +49,17 @@ test(
       assert.equal((await vcpu.run()).kind, 'halt');
       return vcpu.harvestDirtyPages();
     };
+    const stores = (entries: readonly DirtyPage[]) =>
+      entries.filter(({ page }) => page !== codePage).slice(0, 2);
     const written = [
       { slot: 3, page: 5n },
       { slot: 3, page: 3n },
     ];
     const first = await runOnce();
-    assert.deepEqual(first.slice(0, 2), written);
+    assert.deepEqual(stores(first), written);
     assert.deepEqual(vcpu.harvestDirtyPages(), []);
     assert.equal(vm.resetDirtyRings(), first.length);
-    assert.deepEqual((await runOnce()).slice(0, 2), written);
+    assert.deepEqual(stores(await runOnce()), written);
   },
 );
 
@@ -93,7 +107,9 @@ test(
     };
     const written = (region: RamRegion) => {
       const snapshot = region.dirtyPages.snapshotAndClear('migration', 0, region.size);
-      return [...snapshot.ranges()].map(({ offset, size }) => `${offset / 4096n}+${size / 4096n}`);
+      return [...snapshot.ranges()]
+        .filter(({ offset }) => offset / 4096n !== codePage)
+        .map(({ offset, size }) => `${offset / 4096n}+${size / 4096n}`);
     };
     // What the program's own bytes were written with.
     written(ram);

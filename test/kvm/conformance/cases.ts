@@ -15,6 +15,8 @@ export interface Bench {
   readonly vm: KvmVm;
   /** Where 16 MiB of this process are mapped. */
   readonly hostAddress: bigint;
+  /** Where user space ends. */
+  readonly userSpaceEnd: bigint;
   /** Two eventfds, an open file descriptor of another kind, and one that is closed. */
   readonly fds: {
     readonly a: number;
@@ -51,26 +53,38 @@ interface SlotDetails {
   readonly host?: bigint;
   /** Another address in this process. */
   readonly hostAddress?: bigint;
+  /** Another address, as a distance from the end of user space. */
+  readonly fromUserSpaceEnd?: bigint;
   /** Offset in the bench's guest_memfd. */
   readonly guestMemfd?: bigint;
   readonly gives?: string;
 }
 
 function slot(number: number, guestAddress: bigint, size: bigint, more: SlotDetails = {}): Step {
-  const { flags = 0, host = 0n, gives = 'ok', guestMemfd } = more;
+  const { flags = 0, gives = 'ok', guestMemfd } = more;
   return {
     what: `slot 0x${number.toString(16)}: 0x${size.toString(16)} bytes at 0x${guestAddress.toString(16)}, flags ${flags}`,
     gives,
-    call: ({ vm, hostAddress, guestMemfd: fd = -1 }) =>
-      vm.setUserMemoryRegion({
+    call: (bench) =>
+      bench.vm.setUserMemoryRegion({
         slot: number,
         flags,
         guestAddress,
         size,
-        hostAddress: more.hostAddress ?? hostAddress + host,
-        ...(guestMemfd === undefined ? {} : { guestMemfd: { fd, offset: guestMemfd } }),
+        hostAddress: hostAddressOf(bench, more),
+        ...(guestMemfd === undefined
+          ? {}
+          : { guestMemfd: { fd: bench.guestMemfd ?? -1, offset: guestMemfd } }),
       }),
   };
+}
+
+function hostAddressOf(
+  bench: Bench,
+  { host = 0n, hostAddress, fromUserSpaceEnd }: SlotDetails,
+): bigint {
+  if (fromUserSpaceEnd !== undefined) return bench.userSpaceEnd - fromUserSpaceEnd;
+  return hostAddress ?? bench.hostAddress + host;
 }
 
 function remove(number: number, gives = 'ok'): Step {
@@ -276,8 +290,8 @@ const slots: readonly Case[] = [
     steps: [
       slot(0, page, page, { hostAddress: page }),
       slot(1, 8n * page, page, { hostAddress: 0xffff_8000_0000_0000n, ...invalid }),
-      slot(1, 8n * page, page, { hostAddress: 0x7fff_ffff_f000n, ...invalid }),
-      slot(1, 8n * page, page, { hostAddress: 0x7fff_ffff_e000n }),
+      slot(1, 8n * page, page, { fromUserSpaceEnd: 0n, ...invalid }),
+      slot(1, 8n * page, page, { fromUserSpaceEnd: page }),
       slot(2, 16n * page, 1n << 34n, { hostAddress: 0x7000_0000_0000n }),
       slot(3, 1n << 43n, 1n << 47n, invalid),
     ],
