@@ -30,6 +30,8 @@ export const errorCodes = {
   ERR_NOT_SUBREGION: 'The region is not a subregion of the other.',
   ERR_OUT_OF_SLOTS: 'More memory slots are needed than KVM has.',
   ERR_PCI_ADDRESS: 'A PCI function cannot be where it is to be, or is not there.',
+  ERR_PASSTHROUGH:
+    'A device cannot be passed through as the host is set up; the message says what to change.',
   ERR_PRIORITY_RANGE: 'A priority is not a 32-bit signed integer.',
   ERR_READER_CLOSED: 'The reader was closed.',
   ERR_REGION_BUSY: 'The region is still in use.',

@@ -251,9 +251,9 @@ export interface VfioDevice extends Closable {
    * of `index` away.
    */
   setIrqEventFds(index: number, start: number, fds: readonly (number | undefined)[]): void;
-  /** VFIO_DEVICE_SET_IRQS: masks or unmasks interrupts. */
+  /** VFIO_DEVICE_SET_IRQS: masks or unmasks interrupts, one at least. */
   maskIrqs(index: number, start: number, count: number, masked: boolean): void;
-  /** VFIO_DEVICE_SET_IRQS without data: as if the device had raised them. */
+  /** VFIO_DEVICE_SET_IRQS without data: as if the device had raised them. One at least. */
   triggerIrqs(index: number, start: number, count: number): void;
   /** VFIO_DEVICE_RESET. */
   reset(): void;

@@ -1,7 +1,6 @@
 #include "binding/dma_map_work.h"
 
 #include <memory>
-#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -39,17 +38,18 @@ struct DmaMapWork {
 napi_value MapOnThread(napi_env env, std::function<kernel::Failure()> map) {
   auto self = std::make_unique<DmaMapWork>(DmaMapWork{.map = std::move(map)});
   napi_value promise = nullptr;
-  if (napi_create_promise(env, &self->deferred, &promise) != napi_ok) return nullptr;
-  const napi_status created =
+  const bool is_queued =
+      napi_create_promise(env, &self->deferred, &promise) == napi_ok &&
       napi_create_async_work(env, nullptr, String(env, "flatview:MapDma"), DmaMapWork::Execute,
-                             DmaMapWork::Complete, self.get(), &self->work);
-  if (created != napi_ok) return nullptr;
-  if (napi_queue_async_work(env, self->work) != napi_ok) {
-    napi_delete_async_work(env, self->work);
-    return nullptr;
+                             DmaMapWork::Complete, self.get(), &self->work) == napi_ok &&
+      napi_queue_async_work(env, self->work) == napi_ok;
+  if (is_queued) {
+    std::ignore = self.release();  // Complete() has it
+    return promise;
   }
-  std::ignore = self.release();  // Complete() has it
-  return promise;
+  if (self->work != nullptr) napi_delete_async_work(env, self->work);
+  napi_throw_error(env, "ERR_INVALID_STATE", "the environment takes no more work");
+  return nullptr;
 }
 
 }  // namespace flatview::binding

@@ -242,5 +242,52 @@ TEST(HostMemory, CloseUnmapsAndClosesTheFile) {
   memory.Close();
 }
 
+// A memfd stands for a device's file.
+TEST(HostMemory, ShowsAPartOfADevicesFile) {
+  const HostMemory file = Allocated(Shared(4 * kPage));
+  file.bytes()[2 * kPage + 5] = std::byte{42};
+  const HostMemory::DeviceArea area = {.fd = file.fd(),
+                                       .offset = 2 * kPage,
+                                       .size = 2 * kPage,
+                                       .alignment = 2 * kMiB,
+                                       .phase = 2 * kPage,
+                                       .is_readable = true,
+                                       .is_writable = true};
+  auto mapped = HostMemory::OfDevice(area);
+  auto* device = std::get_if<HostMemory>(&mapped);
+  ASSERT_NE(device, nullptr);
+  EXPECT_TRUE(device->is_device() && device->owned());
+  EXPECT_FALSE(file.is_device());
+  EXPECT_EQ(device->bytes().size(), 2 * kPage);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(device->bytes().data()) % (2 * kMiB), 2 * kPage);
+  EXPECT_EQ(device->bytes()[5], std::byte{42});
+  device->bytes()[6] = std::byte{43};
+  EXPECT_EQ(file.bytes()[2 * kPage + 6], std::byte{43});
+  EXPECT_EQ(device->fd(), FileDescriptor::kNone);
+
+  // What is taken away while somebody looks at it becomes zeros, and the device hears nothing.
+  std::byte* const address = device->bytes().data();
+  device->Vacate();
+  EXPECT_EQ(address[5], std::byte{0});
+  address[7] = std::byte{1};
+  EXPECT_EQ(file.bytes()[2 * kPage + 7], std::byte{0});
+}
+
+TEST(HostMemory, OfADeviceIsRefusedAsTheKernelSays) {
+  const FileDescriptor nothing(open("/dev/zero", O_RDONLY | O_CLOEXEC));
+  const HostMemory::DeviceArea area = {.fd = nothing.get(),
+                                       .offset = 0,
+                                       .size = kPage,
+                                       .alignment = kPage,
+                                       .phase = 0,
+                                       .is_readable = true,
+                                       .is_writable = true};
+  const auto mapped = HostMemory::OfDevice(area);
+  const auto* error = std::get_if<SystemError>(&mapped);
+  ASSERT_NE(error, nullptr);
+  EXPECT_STREQ(error->call, "mmap");
+  EXPECT_EQ(error->number, EACCES);
+}
+
 }  // namespace
 }  // namespace flatview::kernel

@@ -34,6 +34,17 @@ TEST(Mapping, ReservesAtTheAlignmentAskedFor) {
   }
 }
 
+TEST(Mapping, ReservesAtThePhaseAskedFor) {
+  constexpr size_t kAlignment = size_t{1} << 21;
+  for (const size_t phase : {size_t{0}, kPage, 17 * kPage, kAlignment - kPage}) {
+    auto reserved = Mapping::Reserve(kPage, kAlignment, phase);
+    const auto* mapping = std::get_if<Mapping>(&reserved);
+    ASSERT_NE(mapping, nullptr);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(mapping->data()) % kAlignment, phase);
+    EXPECT_TRUE(IsMapped(mapping->data()));
+  }
+}
+
 TEST(Mapping, PlacesReadableAndWritableMemory) {
   Mapping mapping = Reserved(2 * kPage, kPage);
   ASSERT_FALSE(mapping.Place(MAP_PRIVATE | MAP_ANONYMOUS, -1).has_value());
