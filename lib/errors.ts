@@ -26,6 +26,7 @@ export const errorCodes = {
   ERR_NOT_SHARED:
     'What a reader was made from is of no address space that this process has, or has any longer.',
   ERR_NOT_SUBREGION: 'The region is not a subregion of the other.',
+  ERR_OUT_OF_DMA_MAPPINGS: 'More DMA mappings are needed than the kernel allows.',
   ERR_OUT_OF_SLOTS: 'More memory slots are needed than KVM has.',
   ERR_PRIORITY_RANGE: 'A priority is not a 32-bit signed integer.',
   ERR_READER_CLOSED: 'The reader was closed.',
