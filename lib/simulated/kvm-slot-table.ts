@@ -5,6 +5,7 @@ import {
   type UserMemoryRegion,
   userMemoryFlag,
 } from '../kvm/kvm-interface.js';
+import type { Errno } from './errno.js';
 
 /** What of the kernel and the machine decides about slots. */
 export interface SlotRules {
@@ -37,9 +38,6 @@ export interface DirtyRingEntry {
   /** Offset within the slot, in pages. */
   readonly page: bigint;
 }
-
-/** Name of the error with which a call fails; `undefined` where it succeeds. */
-export type Errno = string | undefined;
 
 /** The last address of user space: TASK_SIZE_MAX of x86 with four levels of page tables. */
 const userSpaceEnd = (1n << 47n) - 4096n;

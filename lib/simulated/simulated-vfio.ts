@@ -1,0 +1,209 @@
+import { larger } from '../address.js';
+import { FlatviewError } from '../errors.js';
+import type {
+  Iommufd,
+  VfioCdev,
+  VfioContainer,
+  VfioGroup,
+  VfioHost,
+} from '../vfio/vfio-interface.js';
+import type { VfioCall } from '../vfio/vfio-ioctl-error.js';
+import { roundUp } from './bar-bytes.js';
+import type { SimulatedBar, SimulatedDeviceDescription } from './device-description.js';
+import { type SimulatedDma, simulateDma } from './device-dma.js';
+import { KernelRefusal, refuseIf } from './errno.js';
+import type { Fault } from './faults.js';
+import type { BarMap } from './mapped-bars.js';
+import { allHostMemory } from './process-memory.js';
+import { SimulatedCdev } from './simulated-cdev.js';
+import { SimulatedContainer } from './simulated-container.js';
+import { type PlacedSimulatedBar, SimulatedDevice } from './simulated-device.js';
+import { SimulatedGroup } from './simulated-group.js';
+import { SimulatedIommufd } from './simulated-iommufd.js';
+import { SimulatedKernel, type SimulatedVfioRules } from './simulated-kernel.js';
+import type { SimulatedVfioCall } from './vfio-call-log.js';
+
+/** What a simulated host is like; by default like an x86 machine with VT-d and a new kernel, whose process may lock all memory. */
+export interface SimulatedVfioOptions extends Partial<SimulatedVfioRules> {
+  readonly devices?: readonly SimulatedDeviceDescription[];
+  /** Is told of each eventfd that a device signals. Default: it is only recorded. */
+  readonly signal?: (fd: number) => void;
+}
+
+/**
+ * VFIO and iommufd without a kernel that has them: its rules and errors for containers, groups, IOMMUs and devices, and devices made
+ * from descriptions. BARs that are mapped are real memory of this process, which the device's registers share. Tests can count the calls,
+ * order that some fail, do DMA as a device, and look at everything.
+ */
+export class SimulatedVfio implements VfioHost {
+  readonly pageSize: bigint;
+  readonly #kernel: SimulatedKernel;
+  readonly #signal: (fd: number) => void;
+
+  constructor(options: SimulatedVfioOptions = {}) {
+    const { devices = [], signal = () => undefined, ...given } = options;
+    const rules = { ...ordinary, ...given };
+    this.pageSize = rules.pageSize;
+    this.#kernel = new SimulatedKernel(rules);
+    this.#signal = signal;
+    for (const device of devices) this.addDevice(device);
+  }
+
+  /** Every system call that was made, in order. */
+  get calls(): SimulatedVfioCall[] {
+    return this.#kernel.log.calls;
+  }
+
+  /** Bytes that are pinned, and count against RLIMIT_MEMLOCK. */
+  get lockedMemory(): bigint {
+    return this.#kernel.memory.locked;
+  }
+
+  /** The parts of BARs that are mapped into the process. */
+  get barMaps(): readonly BarMap[] {
+    return this.#kernel.bars.live;
+  }
+
+  /** The mappings that an access of the process would end by SIGBUS now: memory decode of their device is off, or it is asleep. */
+  get revokedBarMaps(): readonly BarMap[] {
+    return this.barMaps.filter(({ device }) => !device.config.isMemoryEnabled);
+  }
+
+  /** Has a later call fail, without effect; for a call of a given name, counted from now on. */
+  order(fault: Fault<VfioCall>): void {
+    this.#kernel.log.faults.order(fault);
+  }
+
+  /** Forgets the failures that were ordered and have not happened. */
+  cancelFaults(): void {
+    this.#kernel.log.faults.cancel();
+  }
+
+  /** Plugs a device in. */
+  addDevice(description: SimulatedDeviceDescription): SimulatedDevice {
+    const { devices, rules } = this.#kernel;
+    if (devices.has(description.name)) {
+      const message = `the simulated host has a device ${description.name} already`;
+      throw new FlatviewError('ERR_INVALID_ARGUMENT', message);
+    }
+    const device = new SimulatedDevice(description, this.#place(description), rules, this.#signal);
+    devices.set(device.name, device);
+    return device;
+  }
+
+  /** Unplugs a device, which must not be open. */
+  removeDevice(name: string): void {
+    const device = this.device(name);
+    this.#kernel.settle();
+    if (this.#kernel.isOpen(device)) {
+      throw new FlatviewError('ERR_INVALID_ARGUMENT', `the simulated device ${name} is open`);
+    }
+    this.#kernel.devices.delete(name);
+  }
+
+  /** The device that sysfs calls `name`. */
+  device(name: string): SimulatedDevice {
+    const device = this.#kernel.devices.get(name);
+    if (device !== undefined) return device;
+    const message = `the simulated host has no device ${name}`;
+    throw new FlatviewError('ERR_INVALID_ARGUMENT', message);
+  }
+
+  /** A device reads or writes: what that reaches. */
+  dma(name: string, iova: bigint, size: bigint, write: boolean): SimulatedDma {
+    this.#kernel.settle();
+    return simulateDma(this.#kernel, this.device(name), { address: iova, size }, write);
+  }
+
+  openContainer(): VfioContainer {
+    return this.#open({}, () => {
+      refuseIf(!this.#kernel.rules.legacy, 'ENOENT');
+      return new SimulatedContainer(this.#kernel);
+    });
+  }
+
+  openGroup(group: number, options: { readonly noIommu?: boolean } = {}): VfioGroup {
+    const { noIommu = false } = options;
+    return this.#open({ group }, () => {
+      const state = this.#kernel.groupOf(group);
+      if (state?.exists !== true || state.isNoIommu !== noIommu) throw new KernelRefusal('ENOENT');
+      refuseIf(!this.#kernel.rules.legacy, 'ENOENT');
+      refuseIf(state.isOpen || state.isBoundToIommufd, 'EBUSY');
+      state.isFileOpen = true;
+      return new SimulatedGroup(this.#kernel, state);
+    });
+  }
+
+  openIommufd(): Iommufd {
+    return this.#open({}, () => {
+      refuseIf(!this.#kernel.rules.iommufd, 'ENOENT');
+      return new SimulatedIommufd(this.#kernel);
+    });
+  }
+
+  openCdev(name: string): VfioCdev {
+    return this.#open({}, () => {
+      const device = this.#kernel.rules.iommufd ? this.#kernel.cdevNamed(name) : undefined;
+      if (device === undefined) throw new KernelRefusal('ENOENT');
+      return new SimulatedCdev(this.#kernel, device);
+    });
+  }
+
+  #open<Result>(args: SimulatedVfioCall['args'], body: () => Result): Result {
+    return this.#kernel.log.make('open', args, body);
+  }
+
+  /** Gives BARs an address that have none: whole pages of their own, behind all others. */
+  #place({ bars }: SimulatedDeviceDescription): readonly PlacedSimulatedBar[] {
+    const taken = [...this.#kernel.devices.values()].flatMap((device) => device.bars);
+    const free = {
+      memory: endOfAll([...taken, ...bars], 'memory', firstMemory),
+      io: endOfAll([...taken, ...bars], 'io', firstPort),
+    };
+    return bars.map((bar) => {
+      const space = spaceOf(bar);
+      const unit = space === 'io' ? bar.size : larger(bar.size, this.pageSize);
+      const hostAddress = bar.hostAddress ?? roundUp(free[space], unit);
+      free[space] = larger(free[space], hostAddress + unit);
+      return { ...bar, hostAddress };
+    });
+  }
+}
+
+/** Where BARs are put that nobody placed. */
+const firstMemory = 0x8000_0000n;
+const firstPort = 0xc000n;
+
+function spaceOf({ kind }: SimulatedBar): 'memory' | 'io' {
+  return kind === 'io' ? 'io' : 'memory';
+}
+
+/** The first address behind all BARs of a space. */
+function endOfAll(bars: readonly SimulatedBar[], space: 'memory' | 'io', atLeast: bigint): bigint {
+  const ends = bars
+    .filter((bar) => spaceOf(bar) === space)
+    .map(({ hostAddress = 0n, size }) => hostAddress + size);
+  return ends.reduce(larger, atLeast);
+}
+
+const ordinary: SimulatedVfioRules = {
+  pageSize: 4096n,
+  pageSizes: 0x4020_1000n,
+  iovaRanges: [
+    { address: 0n, size: 0xfee0_0000n },
+    { address: 0xfef0_0000n, size: 0x80_0000_0000n - 0xfef0_0000n },
+  ],
+  entryLimit: 65535,
+  tellsIovaRanges: true,
+  tellsMappingsLeft: true,
+  tracksDirty: true,
+  dirtyScope: 'all',
+  wideAccess: true,
+  memlockLimit: undefined,
+  interruptRemapping: true,
+  noIommu: false,
+  unmapAll: true,
+  iommufd: true,
+  legacy: true,
+  hostMemory: allHostMemory,
+};
