@@ -69,6 +69,11 @@ export class MappedSpace<Installed extends PageMapping> {
     return this.#mappings.count;
   }
 
+  /** How many flat ranges were gathered that are new. */
+  get gathered(): number {
+    return this.#fresh.count;
+  }
+
   /** Whether there is no flat range that could be mapped. */
   get isEmpty(): boolean {
     return this.#ranges.isEmpty;
@@ -224,7 +229,7 @@ export class MappedSpace<Installed extends PageMapping> {
 
   /** `windows`, and the pages of all refusals that they touch, and of those that these touch. */
   #withRefusals(windows: readonly AddressRange[]): readonly AddressRange[] {
-    if (this.refused.isEmpty) return windows;
+    if (this.refused.count === 0) return windows;
     for (let held = windows; ; ) {
       const touched = held.flatMap((window) => this.refused.touching(window));
       const wider = united([...held, ...touched.map((it) => this.#wholePages(it))]);

@@ -16,15 +16,16 @@ export type RefusalListener = (change: RefusalChange) => void;
 /** The refusals of a consumer that stand: kept and counted until what caused them is planned anew. */
 export class RefusalLedger {
   readonly #kept = new SortedRanges<Refusal>();
-  readonly #counts = new Map<RefusalCode, number>();
+  readonly #byCode = new Map<RefusalCode, Set<Refusal>>();
   readonly #listener: RefusalListener | undefined;
 
   constructor(listener?: RefusalListener) {
     this.#listener = listener;
   }
 
-  get isEmpty(): boolean {
-    return this.#kept.isEmpty;
+  /** How many there are. */
+  get count(): number {
+    return this.#kept.count;
   }
 
   /** All that stand, ascending. */
@@ -34,7 +35,7 @@ export class RefusalLedger {
 
   /** How many there are of each code that there are any of. */
   get counts(): ReadonlyMap<RefusalCode, number> {
-    return this.#counts;
+    return new Map([...this.#byCode].map(([code, refusals]) => [code, refusals.size]));
   }
 
   /** Those that touch `window`, whole. */
@@ -42,26 +43,44 @@ export class RefusalLedger {
     return this.#kept.touching(window);
   }
 
+  /** Some of those with `code`: `most` at the most, the oldest first. */
+  oldest(code: RefusalCode, most: number): readonly Refusal[] {
+    const found: Refusal[] = [];
+    for (const refusal of this.#byCode.get(code) ?? []) {
+      if (found.length >= most) break;
+      found.push(refusal);
+    }
+    return found;
+  }
+
   /** In `windows`, which hold every refusal whole that they touch, `now` is refused and nothing else. */
   replace(windows: readonly AddressRange[], now: readonly Refusal[]): void {
-    const before = this.#kept.isEmpty ? [] : windows.flatMap((it) => this.#kept.touching(it));
+    const before =
+      this.#kept.count === 0 ? [] : windows.flatMap((window) => this.#kept.touching(window));
     if (before.length === 0 && now.length === 0) return;
-    const known = new Map(before.map((refusal) => [refusal.address, refusal]));
-    const isKnown = (refusal: Refusal): boolean =>
-      known.get(refusal.address)?.isSameAs(refusal) ?? false;
-    const refused = now.filter((refusal) => !isKnown(refusal));
-    for (const refusal of now) if (isKnown(refusal)) known.delete(refusal.address);
-    const resolved = [...known.values()];
-    this.#kept.replace(before, now);
-    for (const { code } of resolved) this.#count(code, -1);
-    for (const { code } of refused) this.#count(code, 1);
+    const stays = new Map(before.map((refusal) => [refusal.address, refusal]));
+    const refused: Refusal[] = [];
+    for (const refusal of now) {
+      if (stays.get(refusal.address)?.isSameAs(refusal)) stays.delete(refusal.address);
+      else refused.push(refusal);
+    }
+    const resolved = [...stays.values()];
+    this.#kept.replace(resolved, refused);
+    for (const refusal of resolved) this.#uncount(refusal);
+    for (const refusal of refused) this.#count(refusal);
     this.#tell({ refused, resolved });
   }
 
-  #count(code: RefusalCode, more: number): void {
-    const count = (this.#counts.get(code) ?? 0) + more;
-    if (count === 0) this.#counts.delete(code);
-    else this.#counts.set(code, count);
+  #count(refusal: Refusal): void {
+    const known = this.#byCode.get(refusal.code);
+    if (known === undefined) this.#byCode.set(refusal.code, new Set([refusal]));
+    else known.add(refusal);
+  }
+
+  #uncount(refusal: Refusal): void {
+    const known = this.#byCode.get(refusal.code);
+    known?.delete(refusal);
+    if (known?.size === 0) this.#byCode.delete(refusal.code);
   }
 
   #tell(change: RefusalChange): void {

@@ -33,8 +33,10 @@ export interface DmaOutcome {
 
 /** How a plan is carried out. */
 export interface DmaCallsOptions {
-  /** Whether the commit goes on when the kernel refuses this mapping. */
+  /** Whether the commit goes on when the kernel refuses this mapping, which is wanted. */
   readonly isOptional: (mapping: PageMapping) => boolean;
+  /** The same of one that was there before, and is to be again. */
+  readonly wasOptional: (mapping: PageMapping) => boolean;
   /** Unmaps a run, by one call. */
   readonly unmap: (run: MappingRun) => void;
   /** Bytes of the longest run of several mappings. */
@@ -48,17 +50,17 @@ export interface DmaCallsOptions {
 export function carryOut(
   space: DmaSpace,
   { deletes, adds }: Pick<MappingPlan<PageMapping>, 'deletes' | 'adds'>,
-  { isOptional, unmap, longestRun }: DmaCallsOptions,
+  { isOptional, wasOptional, unmap, longestRun }: DmaCallsOptions,
 ): DmaOutcome {
   const unmapped: PageMapping[] = [];
   const mapped: PageMapping[] = [];
   const refused: RefusedMapping[] = [];
-  const tryMap = (mapping: PageMapping): boolean => {
+  const tryMap = (mapping: PageMapping, isFree: DmaCallsOptions['isOptional']): boolean => {
     try {
       mapOne(space, mapping);
       return true;
     } catch (error) {
-      if (!(error instanceof FlatviewError && isRefusal(error) && isOptional(mapping))) throw error;
+      if (!(error instanceof FlatviewError && isRefusal(error) && isFree(mapping))) throw error;
       refused.push({ mapping, error });
       return false;
     }
@@ -68,7 +70,7 @@ export function carryOut(
       unmap(run);
       unmapped.push(...run.mappings);
     }
-    for (const mapping of adds) if (tryMap(mapping)) mapped.push(mapping);
+    for (const mapping of adds) if (tryMap(mapping, isOptional)) mapped.push(mapping);
     return { gone: unmapped, fresh: mapped, refused, undoFailures: [] };
   } catch (error) {
     refused.length = 0;
@@ -86,7 +88,7 @@ export function carryOut(
       unmap(run);
       return true;
     });
-    const lost = failing(unmapped.reverse(), tryMap);
+    const lost = failing(unmapped.reverse(), (mapping) => tryMap(mapping, wasOptional));
     const fresh = stuck.flatMap(({ mappings }) => mappings);
     return { gone: lost, fresh, refused, error, undoFailures };
   }

@@ -78,7 +78,10 @@ export class DmaRules implements MappingRules {
     }
     // Each granule by itself, so that it can go without its neighbours.
     const size = larger(discardManager.granularity, this.pageSize) * this.scale;
-    return { size: smaller(size, largestMapping), origin: this.#onPage(range.address - range.offset) };
+    return {
+      size: smaller(size, largestMapping),
+      origin: this.#onPage(range.address - range.offset),
+    };
   };
 
   readonly refuse = (range: FlatRange): Reason | undefined => {

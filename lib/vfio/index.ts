@@ -1,3 +1,5 @@
+export type { PinOptions, PinProgress } from './dma-pinning.js';
+export type { DmaChoices } from './dma-rules.js';
 export {
   type ContainerSpaceOptions,
   type DmaDirtyTracking,
@@ -5,5 +7,8 @@ export {
   type DmaSpaceLimits,
   dmaSpaceOf,
 } from './dma-space.js';
+export type { DmaVerdict } from './dma-verdict.js';
+export type { TranslationCounts } from './translated-section.js';
+export { type AttachOptions, VfioDmaMapper, type VfioDmaMapperOptions } from './vfio-dma-mapper.js';
 export * from './vfio-interface.js';
 export { type VfioCall, vfioIoctlError } from './vfio-ioctl-error.js';

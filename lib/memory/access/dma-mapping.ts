@@ -2,7 +2,6 @@ import { type AddressLike, toSize } from '../../address.js';
 import { FlatviewError } from '../../errors.js';
 import type { AddressSpace } from '../address-space.js';
 import type { FlatView } from '../flat-view.js';
-import type { RamRegion } from '../ram-region.js';
 import { Access } from './access.js';
 import { addressIn, noAttributes, readBytes, writeBytes } from './address-space-access.js';
 import { type MemTxAttributes, MemTxResult } from './mem-tx.js';

@@ -1,0 +1,52 @@
+import type { RamDiscardListener, RamDiscardManager } from '../memory/ram-discard-manager.js';
+import type { MemoryRegionSection } from '../memory/section.js';
+import type { Shown, WatchedSection } from './watched-section.js';
+
+/** A section of memory of which only parts are there: what its discard manager says is there is shown. */
+export class DiscardableSection implements WatchedSection {
+  readonly section: MemoryRegionSection;
+  readonly address: bigint;
+  readonly size: bigint;
+  readonly restCode = 'discarded';
+  readonly #manager: RamDiscardManager;
+  readonly #shown: Shown;
+  readonly #listener: RamDiscardListener;
+  #dirtyLogMask: number;
+  #isOn = false;
+
+  constructor(section: MemoryRegionSection, manager: RamDiscardManager, shown: Shown) {
+    this.section = section;
+    this.address = section.address;
+    this.size = section.size;
+    this.#manager = manager;
+    this.#shown = shown;
+    this.#dirtyLogMask = section.dirtyLogMask;
+    this.#listener = {
+      populate: (part) => this.#show(part, true),
+      discard: (part) => this.#show(part, false),
+    };
+  }
+
+  start(): void {
+    this.#isOn = true;
+    this.#manager.addListener(this.#listener, this.section);
+  }
+
+  stop(): void {
+    this.#isOn = false;
+    this.#manager.removeListener(this.#listener);
+  }
+
+  relog(dirtyLogMask: number): void {
+    this.#dirtyLogMask = dirtyLogMask;
+    for (const range of this.#shown.in(this)) {
+      this.#shown.show(range, [range.withDirtyLogMask(dirtyLogMask)]);
+    }
+  }
+
+  /** A part is there now, or about to go. */
+  #show(part: MemoryRegionSection, isThere: boolean): void {
+    if (!this.#isOn) return;
+    this.#shown.show(part, isThere ? [part.withDirtyLogMask(this.#dirtyLogMask)] : []);
+  }
+}
