@@ -227,16 +227,27 @@ export class MappedSpace<Installed extends PageMapping> {
     return { windows: united([...pages, ...installed]), installed };
   }
 
-  /** `windows`, and the pages of all refusals that they touch, and of those that these touch. */
+  /** `windows`, and the pages of all refusals that they concern, and of those that these concern. */
   #withRefusals(windows: readonly AddressRange[]): readonly AddressRange[] {
     if (this.refused.count === 0) return windows;
     for (let held = windows; ; ) {
-      const touched = held.flatMap((window) => this.refused.touching(window));
-      const wider = united([...held, ...touched.map((it) => this.#wholePages(it))]);
+      const refusals = held.flatMap((window) => this.#refusalsOn(window));
+      const wider = united([...held, ...refusals.map((it) => this.#wholePages(it))]);
       const isSame = wider.length === held.length && wider.every((it, i) => isEqual(it, held[i]));
       if (isSame) return held;
       held = wider;
     }
+  }
+
+  /** The refusals that touch `window`, or adjoin it and are of a range that grows or shrinks. */
+  #refusalsOn(window: AddressRange): readonly Refusal[] {
+    const start = window.address === 0n ? 0n : window.address - 1n;
+    const end = endOf(window);
+    const around = { address: start, size: end + 1n - start };
+    return this.refused.touching(around).filter(({ address, range }) => {
+      const touches = address < end && range.last >= window.address;
+      return touches || (this.#fresh.at(address) ?? this.#gone.at(address)) !== undefined;
+    });
   }
 
   #wholePages({ address, size }: AddressRange): AddressRange {

@@ -19,8 +19,8 @@ export interface MappingRules {
   /** Where mappings of a range are cut, if not at multiples of the largest mapping. */
   readonly cuts?: (range: FlatRange) => Cuts;
   /**
-   * Bytes of a page of this process, where these are smaller than the consumer's: what is whole pages of these alone is
-   * refused as `iommu-page`. Default: they aren't.
+   * Bytes of a page of this process, where these are smaller than the consumer's: what fits these alone is refused as
+   * `iommu-page`. Default: they aren't.
    */
   readonly processPageSize?: bigint;
   /** The kinds of region that it maps. */
@@ -101,11 +101,16 @@ export function judge(range: FlatRange, rules: MappingRules): Backing | Reason {
   const delta = hostAddress - range.address;
   return delta % rules.pageSize === 0n
     ? { delta, readonly, writeonly: range.writeonly }
-    : notCongruent(range.address, hostAddress, rules.pageSize);
+    : notCongruent(range.address, hostAddress, rules);
 }
 
-function notCongruent(address: bigint, hostAddress: bigint, pageSize: bigint): Reason {
+function notCongruent(
+  address: bigint,
+  hostAddress: bigint,
+  { pageSize, processPageSize = pageSize }: MappingRules,
+): Reason {
+  const isWhole = (hostAddress - address) % processPageSize === 0n;
   const detail = (): string =>
     `it begins ${hex(address % pageSize)} bytes into a page of the guest, but ${hex(hostAddress % pageSize)} into one of this process`;
-  return { code: 'not-congruent', detail };
+  return { code: isWhole && processPageSize < pageSize ? 'iommu-page' : 'not-congruent', detail };
 }

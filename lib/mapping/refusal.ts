@@ -13,8 +13,7 @@ export const refusalCodes = {
   'readonly-unsupported': 'It is read-only, and the consumer can only map for writing.',
   'not-congruent': 'Its place within a page is not the same for the guest and in this process.',
   'sub-page': 'It is a part of a page, and the rest of the page shows something else or nothing.',
-  'iommu-page':
-    "It is whole pages of the host, but a part of a page of the consumer's, which are larger.",
+  'iommu-page': "It fits pages of the host, but not the consumer's, which are larger.",
   'out-of-window': 'It lies where the consumer cannot map anything.',
   sizing: 'It lies at the transient address of a 64-bit BAR that is being sized.',
   untranslated: "The guest's IOMMU translates nothing there.",

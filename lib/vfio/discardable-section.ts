@@ -1,3 +1,5 @@
+import { larger, smaller } from '../address.js';
+import type { FlatRange } from '../memory/flat-view.js';
 import type { RamDiscardListener, RamDiscardManager } from '../memory/ram-discard-manager.js';
 import type { MemoryRegionSection } from '../memory/section.js';
 import type { Shown, WatchedSection } from './watched-section.js';
@@ -47,6 +49,21 @@ export class DiscardableSection implements WatchedSection {
   /** A part is there now, or about to go. */
   #show(part: MemoryRegionSection, isThere: boolean): void {
     if (!this.#isOn) return;
-    this.#shown.show(part, isThere ? [part.withDirtyLogMask(this.#dirtyLogMask)] : []);
+    if (!isThere) {
+      this.#shown.show(part, []);
+      return;
+    }
+    const whole = this.#withNeighbours(part);
+    this.#shown.show(whole, [whole.withDirtyLogMask(this.#dirtyLogMask)]);
+  }
+
+  /** `part` and what is there right beside it, as one range: what lies together can be mapped together. */
+  #withNeighbours({ address, last }: MemoryRegionSection): FlatRange {
+    const from = larger(address - 1n, this.address);
+    const to = smaller(last + 1n, this.section.last);
+    const shown = this.#shown.in({ address: from, size: to - from + 1n });
+    const ranges = shown.filter((it) => this.section.contains(it.address));
+    const first = smaller(ranges[0]?.address ?? address, address);
+    return this.section.part(first, larger(ranges.at(-1)?.last ?? last, last));
   }
 }

@@ -41,7 +41,7 @@ export class DmaPlanner {
    */
   plan(again: readonly AddressRange[], ramBytes: bigint): AffordablePlan {
     this.#rules.pieceSize = pieceSizeFor(ramBytes, this.#budget.limit);
-    const plan = this.#mapped.plan([...again, ...this.#waiting()]);
+    const plan = this.#mapped.plan(again);
     return this.#within(plan) ?? this.#coarser();
   }
 
@@ -64,7 +64,7 @@ export class DmaPlanner {
   }
 
   /** What was refused for want of mappings, as far as there is room by now. */
-  #waiting(): readonly AddressRange[] {
+  waiting(): readonly AddressRange[] {
     const room = this.#budget.limit - this.#mapped.mappingCount;
     return room > 0 ? this.#mapped.refused.oldest('budget', Math.min(room, retriedAtOnce)) : [];
   }
@@ -79,8 +79,7 @@ export class DmaPlanner {
     if (room < 0) return undefined;
     const left = new Set(optional.slice(room));
     const adds = plan.adds.filter((mapping) => !left.has(mapping));
-    const detail = (): string => `there are ${this.#budget.limit} mappings, all taken`;
-    const unmade = [...left].flatMap((mapping) => this.refusalsOf(mapping, 'budget', detail));
+    const unmade = [...left].flatMap((mapping) => this.#overBudget(mapping));
     return { plan: { ...plan, adds }, unmade };
   }
 
@@ -93,10 +92,33 @@ export class DmaPlanner {
       const affordable = this.#within(plan);
       if (affordable !== undefined) return affordable;
       if (rules.pieceSize * rules.scale >= rules.largestMapping) {
+        const evicting = this.#evicting(plan);
+        if (evicting !== undefined) return evicting;
         rules.scale = before;
         throw this.#budget.error(this.#mapped.mappings, plan);
       }
     }
+  }
+
+  /** `plan`, with what the devices can do without unmapped for its sake; `undefined` when that isn't enough. */
+  #evicting(plan: MappingPlan<PageMapping>): AffordablePlan | undefined {
+    const leaving = new Set(plan.deletes);
+    const kept = this.#mapped.mappings.filter((mapping) => !leaving.has(mapping));
+    const adds = plan.adds.filter((mapping) => !this.isOptional(mapping));
+    const left = plan.adds.filter((mapping) => this.isOptional(mapping));
+    const missing = kept.length + adds.length - this.#budget.limit;
+    const evicted = kept.filter((mapping) => this.isOptional(mapping)).slice(0, missing);
+    if (evicted.length < missing) return undefined;
+    const unmade = [...left, ...evicted].flatMap((mapping) => this.#overBudget(mapping));
+    return { plan: { ...plan, adds, deletes: [...plan.deletes, ...evicted] }, unmade };
+  }
+
+  #overBudget(mapping: PageMapping): Refusal[] {
+    return this.refusalsOf(
+      mapping,
+      'budget',
+      () => `there are ${this.#budget.limit} mappings, all taken`,
+    );
   }
 }
 

@@ -182,7 +182,9 @@ export class VfioDmaMapper implements MemoryListener {
     if (fresh >= 0) this.#freshSections.splice(fresh, 1);
     else {
       const known = this.#watched.at(section.address);
-      if (known !== undefined) this.#goneSections.push(known);
+      if (known === undefined) return;
+      this.#goneSections.push(known);
+      this.#mapped.show(known, []);
     }
   }
 
@@ -218,7 +220,6 @@ export class VfioDmaMapper implements MemoryListener {
     const fresh = this.#freshSections;
     const started: WatchedSection[] = [];
     try {
-      for (const section of gone) this.#mapped.show(section, []);
       for (const section of fresh) {
         section.start();
         started.push(section);
@@ -373,6 +374,15 @@ export class VfioDmaMapper implements MemoryListener {
       this.#carryOut(plan, unmade);
     }
     this.#again = [];
+    this.#useRoom();
+  }
+
+  /** Maps what waited for room: all of it can be done without, so that this never fails. */
+  #useRoom(): void {
+    const waiting = this.#planner.waiting();
+    if (waiting.length === 0) return;
+    const { plan, unmade } = this.#planner.plan(waiting, this.#ramBytes + this.#moreRam);
+    this.#carryOut(plan, unmade);
   }
 
   #carryOut(plan: MappingPlan<PageMapping>, unmade: readonly Refusal[]): void {
