@@ -16,11 +16,6 @@ export abstract class Descriptor implements Closable {
     this.#what = what;
   }
 
-  /** @internal */
-  get isOpen(): boolean {
-    return this.#isOpen;
-  }
-
   close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
@@ -35,8 +30,13 @@ export abstract class Descriptor implements Closable {
   /** What the kernel does when it is closed. */
   protected abstract onClose(): void;
 
-  /** @throws `ERR_VFIO_CLOSED`. */
-  protected checkOpen(): void {
+  /** @internal Whether it is a file of `kernel`. */
+  isOf(kernel: SimulatedKernel): boolean {
+    return this.kernel === kernel;
+  }
+
+  /** @internal @throws `ERR_VFIO_CLOSED`. */
+  checkOpen(): void {
     if (!this.#isOpen) throw new FlatviewError('ERR_VFIO_CLOSED', `${this.#what} is closed`);
   }
 

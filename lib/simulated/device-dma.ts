@@ -1,5 +1,4 @@
 import type { AddressRange } from '../mapping/page-mapping.js';
-import type { DmaMappings } from './dma-mappings.js';
 import type { HostPiece } from './mapped-bars.js';
 import type { SimulatedDevice } from './simulated-device.js';
 import type { SimulatedKernel } from './simulated-kernel.js';
@@ -32,15 +31,14 @@ export function simulateDma(
 ): SimulatedDma {
   if (!kernel.isOpen(device)) return { kind: 'blocked', why: 'closed' };
   if (!device.config.isBusMaster) return { kind: 'blocked', why: 'not-master' };
-  const type1 = kernel.groupOf(device.description.group)?.container?.type1;
-  const mappings: DmaMappings | undefined = type1?.mappings ?? kernel.spaceOf(device)?.mappings;
+  const mappings = kernel.mappingsOf(device);
   if (mappings === undefined) return { kind: 'blocked', why: 'detached' };
   const parts = mappings.translate(range);
   if (parts === undefined) return { kind: 'blocked', why: 'unmapped' };
   if (parts.some(({ mapping }) => !(write ? mapping.write : mapping.read))) {
     return { kind: 'blocked', why: 'protected' };
   }
-  if (write) type1?.markWritten(range);
+  if (write) kernel.groupOf(device.description.group).container?.type1?.markWritten(range);
   const pieces = parts.flatMap(({ hostAddress, size }) =>
     kernel.bars.piecesOf({ address: hostAddress, size }),
   );

@@ -9,9 +9,7 @@ export type DmaOwner = object;
 /** An IOMMU group (drivers/vfio/group.c, drivers/iommu/iommu.c). */
 export class GroupState {
   readonly number: number;
-  readonly isNoIommu: boolean;
-  /** Those that are in it now. */
-  devices: readonly SimulatedDevice[];
+  readonly #devicesNow: () => readonly SimulatedDevice[];
   /** Whether its file is open. */
   isFileOpen = false;
   container: SimulatedContainer | undefined;
@@ -21,10 +19,19 @@ export class GroupState {
   #owner: DmaOwner | undefined;
   #bound: DeviceUse[] = [];
 
-  constructor(number: number, isNoIommu: boolean, devices: readonly SimulatedDevice[]) {
+  /** @param devices Those that are in it when it is asked. */
+  constructor(number: number, devices: () => readonly SimulatedDevice[]) {
     this.number = number;
-    this.isNoIommu = isNoIommu;
-    this.devices = devices;
+    this.#devicesNow = devices;
+  }
+
+  get devices(): readonly SimulatedDevice[] {
+    return this.#devicesNow();
+  }
+
+  /** Whether its devices are behind no IOMMU. */
+  get isNoIommu(): boolean {
+    return this.devices.some(({ description }) => description.noIommu === true);
   }
 
   /** Whether there is a file for it: a device is bound to vfio-pci. */

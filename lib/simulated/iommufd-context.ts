@@ -119,7 +119,7 @@ export class IoAddressSpace {
   }
 }
 
-/** What a file of /dev/iommu stands for. It lives on while devices are bound to it. */
+/** What a file of /dev/iommu stands for. It stays open while there are IO address spaces or devices that are bound to it. */
 export class IommufdContext {
   isFileOpen = true;
   readonly #spaces = new Map<number, IoAddressSpace>();
@@ -130,7 +130,7 @@ export class IommufdContext {
 
   /** Whether nothing is left of it. */
   get isGone(): boolean {
-    return !this.isFileOpen && this.#bound.length === 0;
+    return !this.isFileOpen && this.#bound.length === 0 && this.#spaces.size === this.#doomed.size;
   }
 
   allocate(rules: IommuRules, memory: ProcessMemory): IoAddressSpace {

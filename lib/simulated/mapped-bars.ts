@@ -28,7 +28,7 @@ export interface BarMap {
 
 /** Whether its owner has not closed it. */
 export function isLive({ memory }: BarMap): boolean {
-  return memory.handle !== undefined;
+  return !memory.closed;
 }
 
 /** What of the devices is mapped into the process. */

@@ -4,7 +4,7 @@ import { DeviceUse } from './device-use.js';
 import { KernelRefusal, refuseIf } from './errno.js';
 import type { IommufdContext } from './iommufd-context.js';
 import type { SimulatedDevice } from './simulated-device.js';
-import { SimulatedIommufd } from './simulated-iommufd.js';
+import { SimulatedIoas, SimulatedIommufd } from './simulated-iommufd.js';
 import type { SimulatedKernel } from './simulated-kernel.js';
 import { SimulatedVfioDevice } from './simulated-vfio-device.js';
 
@@ -19,28 +19,27 @@ export class SimulatedCdev extends Descriptor implements VfioCdev {
   }
 
   bind(iommufd: Iommufd): VfioDevice {
+    const { context } = this.kernel.own(iommufd, SimulatedIommufd, 'an iommufd');
     return this.call('VFIO_DEVICE_BIND_IOMMUFD', {}, () => {
       const group = this.kernel.groupOf(this.#device.description.group);
-      refuseIf(group === undefined || group.isOpen, 'EBUSY');
+      refuseIf(group.isOpen, 'EBUSY');
       refuseIf(this.#bound !== undefined, 'EINVAL');
-      if (!(iommufd instanceof SimulatedIommufd) || !iommufd.isOpen) {
-        throw new KernelRefusal('EBADFD');
-      }
       refuseIf(this.kernel.isOpen(this.#device), 'EINVAL');
       refuseIf(!this.kernel.rules.interruptRemapping, 'EPERM');
       const use = new DeviceUse(this.#device);
-      group?.bind(use, iommufd.context);
+      group.bind(use, context);
       this.kernel.open(use);
-      iommufd.context.bind(use);
+      context.bind(use);
       const device = new BoundDevice(this.kernel, use, this);
-      this.#bound = { context: iommufd.context, device };
+      this.#bound = { context: context, device };
       return device;
     });
   }
 
   attach(ioas: Ioas): void {
-    this.call('VFIO_DEVICE_ATTACH_IOMMUFD_PT', { pt_id: ioas.id }, () =>
-      this.#context.attach(this.#device, ioas.id),
+    const { id } = this.kernel.own(ioas, SimulatedIoas, 'an IO address space');
+    this.call('VFIO_DEVICE_ATTACH_IOMMUFD_PT', { pt_id: id }, () =>
+      this.#context.attach(this.#device, id),
     );
   }
 

@@ -28,12 +28,11 @@ export class SimulatedGroup extends Descriptor implements VfioGroup {
   }
 
   setContainer(container: VfioContainer): void {
+    const of = this.kernel.own(container, SimulatedContainer, 'a container');
     this.call('VFIO_GROUP_SET_CONTAINER', {}, () => {
       refuseIf(this.#state.container !== undefined, 'EINVAL');
-      if (!(container instanceof SimulatedContainer)) throw new KernelRefusal('EBADFD');
-      refuseIf(!container.isOpen, 'EBADF');
-      container.attach(this.#state);
-      this.#state.container = container;
+      of.attach(this.#state);
+      this.#state.container = of;
     });
   }
 

@@ -19,7 +19,7 @@ export class SimulatedIommufd extends Descriptor implements Iommufd {
   allocateIoas(): Ioas {
     return this.call('IOMMU_IOAS_ALLOC', {}, () => {
       const space = this.context.allocate(this.kernel.rules, this.kernel.memory);
-      return new SimulatedIoas(this.kernel, this, space);
+      return new SimulatedIoas(this.kernel, this.context, space);
     });
   }
 
@@ -28,14 +28,14 @@ export class SimulatedIommufd extends Descriptor implements Iommufd {
   }
 }
 
-/** An IO address space of an iommufd. */
+/** An IO address space of an iommufd, which it keeps open. */
 export class SimulatedIoas extends Descriptor implements Ioas {
-  readonly #iommufd: SimulatedIommufd;
+  readonly #context: IommufdContext;
   readonly #space: IoAddressSpace;
 
-  constructor(kernel: SimulatedKernel, iommufd: SimulatedIommufd, space: IoAddressSpace) {
+  constructor(kernel: SimulatedKernel, context: IommufdContext, space: IoAddressSpace) {
     super(kernel, `the IO address space ${space.id}`);
-    this.#iommufd = iommufd;
+    this.#context = context;
     this.#space = space;
   }
 
@@ -75,19 +75,10 @@ export class SimulatedIoas extends Descriptor implements Ioas {
     return this.call('IOMMU_IOAS_UNMAP', args, () => this.#space.unmapAll());
   }
 
-  protected override checkOpen(): void {
-    super.checkOpen();
-    if (this.#iommufd.isOpen) return;
-    throw new FlatviewError('ERR_VFIO_CLOSED', 'the iommufd of the IO address space is closed');
-  }
-
   /** One that a device is attached to goes when the device does: the kernel refuses to destroy it. */
   protected onClose(): void {
-    if (!this.#iommufd.isOpen) return;
     try {
-      this.kernel.log.make('IOMMU_DESTROY', { id: this.id }, () =>
-        this.#iommufd.context.destroy(this.id),
-      );
+      this.kernel.log.make('IOMMU_DESTROY', { id: this.id }, () => this.#context.destroy(this.id));
     } catch (error) {
       if (!(error instanceof FlatviewError) || error.errno !== 'EBUSY') throw error;
     }

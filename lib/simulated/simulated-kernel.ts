@@ -1,6 +1,10 @@
+import { FlatviewError } from '../errors.js';
+import type { Closable } from '../vfio/vfio-interface.js';
+import type { Descriptor } from './descriptor.js';
 import type { DeviceUse } from './device-use.js';
+import type { DmaMappings } from './dma-mappings.js';
 import { GroupState, isBoundToVfio } from './group-state.js';
-import type { IoAddressSpace, IommufdContext } from './iommufd-context.js';
+import type { IommufdContext } from './iommufd-context.js';
 import { mappableBars } from './mappable-bars.js';
 import { MappedBars } from './mapped-bars.js';
 import { type HostMemoryProbe, ProcessMemory } from './process-memory.js';
@@ -44,19 +48,13 @@ export class SimulatedKernel {
     this.memory = new ProcessMemory(rules.hostMemory, rules.memlockLimit, this.bars);
   }
 
-  /** A group's state, from the devices that are in it now. */
-  groupOf(number: number): GroupState | undefined {
-    const devices = [...this.devices.values()].filter(
-      ({ description }) => description.group === number,
-    );
-    if (devices.length === 0) return undefined;
+  /** The group of a number: it is there as long as the host is, whatever devices are in it. */
+  groupOf(number: number): GroupState {
     const known = this.#groups.get(number);
-    if (known !== undefined) {
-      known.devices = devices;
-      return known;
-    }
-    const isNoIommu = devices.some(({ description }) => description.noIommu === true);
-    const state = new GroupState(number, isNoIommu, devices);
+    if (known !== undefined) return known;
+    const state = new GroupState(number, () =>
+      [...this.devices.values()].filter(({ description }) => description.group === number),
+    );
     this.#groups.set(number, state);
     return state;
   }
@@ -81,17 +79,33 @@ export class SimulatedKernel {
     return this.#uses.some((use) => use.device === device && use.isAlive);
   }
 
-  /** The IO address space of an iommufd that a device is attached to. */
-  spaceOf(device: SimulatedDevice): IoAddressSpace | undefined {
-    for (const context of this.#contexts) {
-      const space = context.spaceOf(device);
-      if (space !== undefined) return space;
-    }
-    return undefined;
+  /** What is mapped for a device: by its group's container, or by the iommufd that it is attached to. */
+  mappingsOf(device: SimulatedDevice): DmaMappings | undefined {
+    const container = this.groupOf(device.description.group).container;
+    if (container !== undefined) return container.type1?.mappings;
+    const spaces = [...this.#contexts].map((context) => context.spaceOf(device));
+    return spaces.find((space) => space !== undefined)?.mappings;
   }
 
   addContext(context: IommufdContext): void {
     this.#contexts.add(context);
+  }
+
+  /**
+   * What the process hands over, if it is one of this kernel's own.
+   *
+   * @throws `ERR_INVALID_ARGUMENT`, `ERR_VFIO_CLOSED`.
+   */
+  own<Own extends Descriptor>(
+    given: Closable,
+    kind: abstract new (...args: never[]) => Own,
+    what: string,
+  ): Own {
+    if (!(given instanceof kind) || !given.isOf(this)) {
+      throw new FlatviewError('ERR_INVALID_ARGUMENT', `this is not ${what} of this kernel`);
+    }
+    given.checkOpen();
+    return given;
   }
 
   /** Does what follows from files and mappings that have been closed since. */

@@ -1,5 +1,6 @@
-import type { AccessWidth } from '../memory/host-memory.js';
-import { HostMemory } from '../memory/host-memory.js';
+import { hex } from '../address.js';
+import { FlatviewError } from '../errors.js';
+import { type AccessWidth, HostMemory } from '../memory/host-memory.js';
 import {
   type VfioDevice,
   type VfioDeviceInfo,
@@ -86,7 +87,8 @@ export class SimulatedVfioDevice extends Descriptor implements VfioDevice {
     return this.call('mmap', { region, offset, length: size }, () => {
       this.#checkMap(region, offset, size);
       const bytes = this.#device.bytesOf(region);
-      const memory = HostMemory.at(bytes.hostAddress + offset, size, bytes);
+      const name = `region ${region} of ${this.name} from ${hex(offset)} on`;
+      const memory = HostMemory.ofDeviceAt(bytes.hostAddress + offset, size, name, bytes);
       const map = { device: this.#device, region, offset, memory };
       this.#use.addMap(map);
       this.kernel.bars.add(map);
@@ -95,18 +97,25 @@ export class SimulatedVfioDevice extends Descriptor implements VfioDevice {
   }
 
   setIrqEventFds(index: number, start: number, fds: readonly (number | undefined)[]): void {
+    for (const fd of fds) {
+      if (fd !== undefined && !(Number.isInteger(fd) && fd >= 0)) {
+        throw new FlatviewError('ERR_INVALID_ARGUMENT', `${String(fd)} is no file descriptor`);
+      }
+    }
     this.call('VFIO_DEVICE_SET_IRQS', { index, start, count: fds.length }, () =>
       this.#device.irqs.setEventFds(index, start, fds),
     );
   }
 
   maskIrqs(index: number, start: number, count: number, masked: boolean): void {
+    this.#checkCount(count);
     this.call('VFIO_DEVICE_SET_IRQS', { index, start, count, flags: masked ? 0x9 : 0x11 }, () =>
       this.#device.irqs.mask(index, start, count, masked),
     );
   }
 
   triggerIrqs(index: number, start: number, count: number): void {
+    this.#checkCount(count);
     this.call('VFIO_DEVICE_SET_IRQS', { index, start, count, flags: 0x21 }, () =>
       this.#device.irqs.trigger(index, start, count),
     );
@@ -143,6 +152,13 @@ export class SimulatedVfioDevice extends Descriptor implements VfioDevice {
       isMsixMappable: canMap && this.#device.description.msix?.tableBar === index,
       type: undefined,
     };
+  }
+
+  /** To the kernel a count of 0 means something else: it takes all interrupts of an index away. */
+  #checkCount(count: number): void {
+    if (count > 0) return;
+    const message = `no interrupt of ${this.name} is named: the count is ${count}`;
+    throw new FlatviewError('ERR_INVALID_ARGUMENT', message);
   }
 
   #checkRegion(region: number): void {

@@ -1,4 +1,4 @@
-import { larger } from '../address.js';
+import { hex, larger } from '../address.js';
 import { FlatviewError } from '../errors.js';
 import type {
   Iommufd,
@@ -11,6 +11,7 @@ import type { VfioCall } from '../vfio/vfio-ioctl-error.js';
 import { roundUp } from './bar-bytes.js';
 import type { SimulatedBar, SimulatedDeviceDescription } from './device-description.js';
 import { type SimulatedDma, simulateDma } from './device-dma.js';
+import type { KernelMapping } from './dma-mappings.js';
 import { KernelRefusal, refuseIf } from './errno.js';
 import type { Fault } from './faults.js';
 import type { BarMap } from './mapped-bars.js';
@@ -56,6 +57,7 @@ export class SimulatedVfio implements VfioHost {
 
   /** Bytes that are pinned, and count against RLIMIT_MEMLOCK. */
   get lockedMemory(): bigint {
+    this.#kernel.settle();
     return this.#kernel.memory.locked;
   }
 
@@ -67,6 +69,21 @@ export class SimulatedVfio implements VfioHost {
   /** The mappings that an access of the process would end by SIGBUS now: memory decode of their device is off, or it is asleep. */
   get revokedBarMaps(): readonly BarMap[] {
     return this.barMaps.filter(({ device }) => !device.config.isMemoryEnabled);
+  }
+
+  /** What is mapped for a device, by IOVA: in its container, or in the IO address space that it is attached to. */
+  dmaMappingsOf(name: string): readonly KernelMapping[] {
+    this.#kernel.settle();
+    return this.#kernel.mappingsOf(this.device(name))?.all ?? [];
+  }
+
+  /** Those of {@link dmaMappingsOf} that lead to a BAR that doesn't answer: the kernel leaves them, and a device's access is lost. */
+  revokedDmaMappingsOf(name: string): readonly KernelMapping[] {
+    return this.dmaMappingsOf(name).filter(({ hostAddress, size }) =>
+      this.#kernel.bars
+        .piecesOf({ address: hostAddress, size })
+        .some(({ bar }) => bar?.device.config.isMemoryEnabled === false),
+    );
   }
 
   /** Has a later call fail, without effect; for a call of a given name, counted from now on. */
@@ -86,7 +103,13 @@ export class SimulatedVfio implements VfioHost {
       const message = `the simulated host has a device ${description.name} already`;
       throw new FlatviewError('ERR_INVALID_ARGUMENT', message);
     }
-    const device = new SimulatedDevice(description, this.#place(description), rules, this.#signal);
+    const bars = this.#place(description);
+    checkBars(
+      description,
+      bars,
+      [...devices.values()].flatMap((device) => device.bars),
+    );
+    const device = new SimulatedDevice(description, bars, rules, this.#signal);
     devices.set(device.name, device);
     return device;
   }
@@ -126,8 +149,8 @@ export class SimulatedVfio implements VfioHost {
     const { noIommu = false } = options;
     return this.#open({ group }, () => {
       const state = this.#kernel.groupOf(group);
-      if (state?.exists !== true || state.isNoIommu !== noIommu) throw new KernelRefusal('ENOENT');
-      refuseIf(!this.#kernel.rules.legacy, 'ENOENT');
+      refuseIf(!state.exists || state.isNoIommu !== noIommu, 'ENOENT');
+      refuseIf(!this.#kernel.rules.legacy || (noIommu && !this.#kernel.rules.noIommu), 'ENOENT');
       refuseIf(state.isOpen || state.isBoundToIommufd, 'EBUSY');
       state.isFileOpen = true;
       return new SimulatedGroup(this.#kernel, state);
@@ -173,6 +196,34 @@ export class SimulatedVfio implements VfioHost {
 /** Where BARs are put that nobody placed. */
 const firstMemory = 0x8000_0000n;
 const firstPort = 0xc000n;
+
+/** @throws `ERR_INVALID_ARGUMENT` on a BAR that no device can have, or that lies where another one does. */
+function checkBars(
+  { name }: SimulatedDeviceDescription,
+  bars: readonly PlacedSimulatedBar[],
+  others: readonly PlacedSimulatedBar[],
+): void {
+  for (const bar of bars) {
+    const { index, size, hostAddress } = bar;
+    const what = `BAR ${index} of the simulated device ${name}, ${hex(size)} bytes at ${hex(hostAddress)},`;
+    if (size <= 0n || (size & (size - 1n)) !== 0n || hostAddress % size !== 0n) {
+      throw new FlatviewError(
+        'ERR_INVALID_ARGUMENT',
+        `${what} is no power of two at a multiple of it`,
+      );
+    }
+    const isTaken = [...bars, ...others].some((other) => other !== bar && overlap(bar, other));
+    if (isTaken) throw new FlatviewError('ERR_INVALID_ARGUMENT', `${what} overlaps another one`);
+  }
+}
+
+function overlap(a: PlacedSimulatedBar, b: PlacedSimulatedBar): boolean {
+  return (
+    spaceOf(a) === spaceOf(b) &&
+    a.hostAddress < b.hostAddress + b.size &&
+    b.hostAddress < a.hostAddress + a.size
+  );
+}
 
 function spaceOf({ kind }: SimulatedBar): 'memory' | 'io' {
   return kind === 'io' ? 'io' : 'memory';

@@ -9,6 +9,7 @@ export {
 } from './dma-space.js';
 export type { DmaVerdict } from './dma-verdict.js';
 export type { TranslationCounts } from './translated-section.js';
+export { Vfio, type VfioOptions } from './vfio.js';
 export { type AttachOptions, VfioDmaMapper, type VfioDmaMapperOptions } from './vfio-dma-mapper.js';
 export * from './vfio-interface.js';
 export { type VfioCall, vfioIoctlError } from './vfio-ioctl-error.js';

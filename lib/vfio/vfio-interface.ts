@@ -133,13 +133,16 @@ export interface VfioGroup extends Closable {
   openDevice(name: string): VfioDevice;
 }
 
-/** /dev/iommu. */
+/** /dev/iommu. IOASes and devices that were made of it stay when it is closed. */
 export interface Iommufd extends Closable {
   /** IOMMU_IOAS_ALLOC. */
   allocateIoas(): Ioas;
 }
 
-/** An IO address space of iommufd. `close()` is IOMMU_DESTROY. */
+/**
+ * An IO address space of iommufd. `close()` is IOMMU_DESTROY; while a device is attached, the address space stays until that is
+ * detached or closed.
+ */
 export interface Ioas extends Closable {
   readonly id: number;
   /** Bytes of a page of the host. */
