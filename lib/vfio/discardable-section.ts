@@ -1,4 +1,5 @@
 import { larger, smaller } from '../address.js';
+import type { Reason } from '../mapping/mapping-rules.js';
 import type { FlatRange } from '../memory/flat-view.js';
 import type { RamDiscardListener, RamDiscardManager } from '../memory/ram-discard-manager.js';
 import type { MemoryRegionSection } from '../memory/section.js';
@@ -9,7 +10,7 @@ export class DiscardableSection implements WatchedSection {
   readonly section: MemoryRegionSection;
   readonly address: bigint;
   readonly size: bigint;
-  readonly restCode = 'discarded';
+  readonly rest: Reason = notPopulated;
   readonly #manager: RamDiscardManager;
   readonly #shown: Shown;
   readonly #listener: RamDiscardListener;
@@ -67,3 +68,8 @@ export class DiscardableSection implements WatchedSection {
     return this.section.part(first, larger(ranges.at(-1)?.last ?? last, last));
   }
 }
+
+const notPopulated: Reason = {
+  code: 'discarded',
+  detail: () => 'its discard manager has not populated it',
+};

@@ -41,7 +41,6 @@ export class TranslatedSection implements WatchedSection {
   readonly section: MemoryRegionSection;
   readonly address: bigint;
   readonly size: bigint;
-  readonly restCode = 'untranslated';
   readonly #region: IommuRegion;
   readonly #shown: TranslationsShown;
   readonly #notifier: IommuNotifier;
@@ -66,6 +65,10 @@ export class TranslatedSection implements WatchedSection {
   /** Whether translations are missing that there was no room for. */
   get isIncomplete(): boolean {
     return this.#isIncomplete;
+  }
+
+  get rest(): Reason {
+    return this.#isIncomplete ? unknown : untranslated;
   }
 
   /** @throws `ERR_IOMMU`: the IOMMU tells nobody of its translations, or can't say which there are. */
@@ -183,6 +186,17 @@ function leadsNowhere(target: AddressSpace, address: bigint): Reason {
     `the guest's IOMMU leads to ${hex(address)} of ${target.label}, where nothing answers`;
   return { code: 'not-ram', detail };
 }
+
+export const untranslated: Reason = {
+  code: 'untranslated',
+  detail: () => "the guest's IOMMU translates nothing here",
+};
+
+const unknown: Reason = {
+  code: 'untranslated',
+  detail: () =>
+    "no translation of the guest's IOMMU is known here; it made more than are kept, and the rest was dropped",
+};
 
 const notThere: Reason = {
   code: 'discarded',

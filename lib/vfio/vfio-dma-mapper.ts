@@ -24,7 +24,7 @@ import { DmaPlanner } from './dma-planner.js';
 import { type DmaChoices, DmaRules } from './dma-rules.js';
 import type { DmaSpace } from './dma-space.js';
 import { type DmaVerdict, verdictOf } from './dma-verdict.js';
-import { TranslatedSection, type TranslationCounts } from './translated-section.js';
+import { TranslatedSection, type TranslationCounts, untranslated } from './translated-section.js';
 import type { WatchedSection } from './watched-section.js';
 
 /** What {@link VfioDmaMapper} can be told. */
@@ -295,10 +295,10 @@ export class VfioDmaMapper implements MemoryListener {
       return this.#mapped.outcomes(range).map(verdictOf);
     }
     const shown = this.#mapped.rangesTouching(range);
-    const code = section?.restCode ?? 'untranslated';
+    const { code, detail } = section?.rest ?? untranslated;
     const rest = uncovered([range], shown).map(({ start, end }): Outcome<PageMapping> => {
       const part = clip(range, start, end);
-      return { range: part, mapping: undefined, refusal: new Refusal(code, part, details[code]) };
+      return { range: part, mapping: undefined, refusal: new Refusal(code, part, detail) };
     });
     const outcomes = [...shown.flatMap((it) => this.#mapped.outcomes(it)), ...rest];
     return outcomes.map(verdictOf).sort((a, b) => (a.first < b.first ? -1 : 1));
@@ -461,11 +461,6 @@ export class VfioDmaMapper implements MemoryListener {
 }
 
 const everywhere: AddressRange = { address: 0n, size: wholeRange };
-
-const details: Readonly<Record<WatchedSection['restCode'], () => string>> = {
-  untranslated: () => "the guest's IOMMU translates nothing here",
-  discarded: () => 'the memory is not there at present',
-};
 
 /** While a 64-bit BAR is sized it lies from here on: not even an IOMMU is looked at there. */
 const transientAddresses = 1n << 63n;

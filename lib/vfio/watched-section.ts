@@ -1,5 +1,5 @@
+import type { Reason } from '../mapping/mapping-rules.js';
 import type { AddressRange } from '../mapping/page-mapping.js';
-import type { RefusalCode } from '../mapping/refusal.js';
 import type { FlatRange } from '../memory/flat-view.js';
 import type { MemoryRegionSection } from '../memory/section.js';
 
@@ -7,7 +7,7 @@ import type { MemoryRegionSection } from '../memory/section.js';
 export interface WatchedSection extends AddressRange {
   readonly section: MemoryRegionSection;
   /** Why nothing is mapped where nothing shows. */
-  readonly restCode: RefusalCode & ('untranslated' | 'discarded');
+  readonly rest: Reason;
   /** Shows what is there now, and from then on whatever comes and goes. */
   start(): void;
   /** From now on nothing more is shown. Never throws. */
