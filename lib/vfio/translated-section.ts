@@ -41,11 +41,12 @@ export class TranslatedSection implements WatchedSection {
   readonly section: MemoryRegionSection;
   readonly address: bigint;
   readonly size: bigint;
+  /** Whether translations are missing that there was no room for. */
+  isIncomplete = false;
   readonly #region: IommuRegion;
   readonly #shown: TranslationsShown;
   readonly #notifier: IommuNotifier;
   #isOn = false;
-  #isIncomplete = false;
 
   constructor(section: MemoryRegionSection, region: IommuRegion, shown: TranslationsShown) {
     this.section = section;
@@ -62,13 +63,8 @@ export class TranslatedSection implements WatchedSection {
     };
   }
 
-  /** Whether translations are missing that there was no room for. */
-  get isIncomplete(): boolean {
-    return this.#isIncomplete;
-  }
-
   get rest(): Reason {
-    return this.#isIncomplete ? unknown : untranslated;
+    return this.isIncomplete ? unknown : untranslated;
   }
 
   /** @throws `ERR_IOMMU`: the IOMMU tells nobody of its translations, or can't say which there are. */
@@ -86,7 +82,7 @@ export class TranslatedSection implements WatchedSection {
   /** Shows all translations that there are. */
   replay(): void {
     this.#isOn = true;
-    this.#isIncomplete = false;
+    this.isIncomplete = false;
     this.#region.notifiers.replay(this.#notifier);
   }
 
@@ -122,7 +118,7 @@ export class TranslatedSection implements WatchedSection {
     if (!wasEmpty) counts.overlapping++;
     if (!hasRoom) {
       counts.dropped++;
-      this.#isIncomplete = true;
+      this.isIncomplete = true;
     }
     const ranges = hasRoom ? this.#ranges(event, window.address) : [];
     if (hasRoom || !wasEmpty) this.#shown.show(window, ranges);

@@ -4,10 +4,9 @@ import { clip } from '../mapping/map-pages.js';
 import { MappedSpace, type Outcome } from '../mapping/mapped-space.js';
 import { hasGap, isEmptyPlan, type MappingPlan } from '../mapping/mapping-plan.js';
 import type { AddressRange, PageMapping } from '../mapping/page-mapping.js';
-import { uncovered } from '../mapping/range-sweep.js';
+import { uncovered, united } from '../mapping/range-sweep.js';
 import { Refusal, type RefusalCode } from '../mapping/refusal.js';
 import type { RefusalListener } from '../mapping/refusal-ledger.js';
-import { SortedRanges } from '../mapping/sorted-ranges.js';
 import type { AddressSpace } from '../memory/address-space.js';
 import type { FlatRange } from '../memory/flat-view.js';
 import { IommuRegion } from '../memory/iommu-region.js';
@@ -26,6 +25,7 @@ import type { DmaSpace } from './dma-space.js';
 import { type DmaVerdict, verdictOf } from './dma-verdict.js';
 import { TranslatedSection, type TranslationCounts, untranslated } from './translated-section.js';
 import type { WatchedSection } from './watched-section.js';
+import { WatchedSections } from './watched-sections.js';
 
 /** What {@link VfioDmaMapper} can be told. */
 export interface VfioDmaMapperOptions extends DmaChoices {
@@ -72,11 +72,8 @@ export class VfioDmaMapper implements MemoryListener {
   readonly #budget: DmaBudget;
   readonly #planner: DmaPlanner;
   readonly #dirtyLog: DmaDirtyLog;
-  readonly #watched = new SortedRanges<WatchedSection>();
+  readonly #watched = new WatchedSections();
   readonly #shown: ConstructorParameters<typeof TranslatedSection>[2];
-  /** What was heard since `begin`: sections to watch, and to watch no longer. */
-  #freshSections: WatchedSection[] = [];
-  #goneSections: WatchedSection[] = [];
   /** Whether what watched sections show is gathered for a plan that is still to come. */
   #isGathering = false;
   /** Bytes of RAM that are mapped in pieces: as of the last commit, and what was heard since. */
@@ -165,7 +162,7 @@ export class VfioDmaMapper implements MemoryListener {
     if (watched === undefined && !this.#rules.kinds.has(section.region.kind)) return;
     claim(this.#dma, this, section.addressSpace);
     if (watched !== undefined) {
-      this.#freshSections.push(watched);
+      this.#watched.add(watched);
       return;
     }
     this.#moreRam += ramBytes(section);
@@ -178,14 +175,8 @@ export class VfioDmaMapper implements MemoryListener {
       this.#mapped.remove(section);
       return;
     }
-    const fresh = this.#freshSections.findIndex(({ address }) => address === section.address);
-    if (fresh >= 0) this.#freshSections.splice(fresh, 1);
-    else {
-      const known = this.#watched.at(section.address);
-      if (known === undefined) return;
-      this.#goneSections.push(known);
-      this.#mapped.show(known, []);
-    }
+    const gone = this.#watched.remove(section.address);
+    if (gone !== undefined) this.#mapped.show(gone, []);
   }
 
   logStart(section: MemoryRegionSection, _oldMask: number, newMask: number): void {
@@ -216,25 +207,14 @@ export class VfioDmaMapper implements MemoryListener {
    *   translates; what the embedder's hooks throw. Then the mappings are as they were.
    */
   commit(): void {
-    const gone = this.#goneSections;
-    const fresh = this.#freshSections;
-    const started: WatchedSection[] = [];
     try {
-      for (const section of fresh) {
-        section.start();
-        started.push(section);
-      }
+      this.#watched.start();
       this.#settle();
       this.#ramBytes += this.#moreRam;
-      for (const section of gone) section.stop();
-      this.#watched.replace(gone, fresh);
-    } catch (error) {
-      for (const section of started) section.stop();
-      throw error;
+      this.#watched.settle();
     } finally {
       this.#isGathering = false;
-      this.#freshSections = [];
-      this.#goneSections = [];
+      this.#watched.forget();
       this.#moreRam = 0n;
       this.#mapped.forget();
       this.#release();
@@ -252,12 +232,14 @@ export class VfioDmaMapper implements MemoryListener {
     this.#rules.iovaRanges = this.#dma.limits().iovaRanges;
     this.#rules.scale = 1n;
     this.#budget.refresh(this.#mapped.mappingCount);
+    const incomplete = this.#watched.all.filter(isIncomplete);
     this.#isGathering = true;
     try {
-      for (const section of this.#watched.all) {
-        if (section instanceof TranslatedSection && section.isIncomplete) section.replay();
-      }
+      for (const section of incomplete) section.replay();
       this.#settle([everywhere]);
+    } catch (error) {
+      for (const section of incomplete) section.isIncomplete = true;
+      throw error;
     } finally {
       this.#isGathering = false;
       this.#mapped.forget();
@@ -319,13 +301,8 @@ export class VfioDmaMapper implements MemoryListener {
   }
 
   #relog(section: MemoryRegionSection, dirtyLogMask: number): void {
-    if (!isWatched(section)) {
-      this.#mapped.relog(section, dirtyLogMask);
-      return;
-    }
-    const gone = new Set(this.#goneSections);
-    const sections = [...this.#freshSections, ...this.#watched.touching(section)];
-    sections.find((it) => it.address === section.address && !gone.has(it))?.relog(dirtyLogMask);
+    if (isWatched(section)) this.#watched.relog(section.address, dirtyLogMask);
+    else this.#mapped.relog(section, dirtyLogMask);
   }
 
   /** Memory came or goes, outside of a commit unless it is gathered. */
@@ -352,7 +329,7 @@ export class VfioDmaMapper implements MemoryListener {
       this.#mapped.forget();
       this.#mapped.show(window, ranges);
       this.#mapped.installed([], []);
-      this.#again.push(window);
+      this.#again = united([...this.#again, window]);
     } finally {
       this.#mapped.forget();
     }
@@ -412,6 +389,10 @@ export class VfioDmaMapper implements MemoryListener {
     }
     this.#mapped.forget();
     this.#mapped.replaced(gone, fresh);
+    // Somebody else maps in the same space, so that the forecast was wrong.
+    if (error instanceof FlatviewError && error.errno === 'ENOSPC') {
+      this.#budget.refresh(this.#mapped.mappingCount);
+    }
     for (const it of refused) this.#mapped.refused.replace([it.mapping], this.#refusedBy(it));
     if (undoFailures.length === 0) throw error;
     const done = new Set(refused.map(({ mapping }) => mapping));
@@ -471,6 +452,10 @@ function isWatched({ address, region }: FlatRange): boolean {
   return (
     region.kind === 'ram' && region instanceof RamRegion && region.discardManager !== undefined
   );
+}
+
+function isIncomplete(section: WatchedSection): section is TranslatedSection {
+  return section instanceof TranslatedSection && section.isIncomplete;
 }
 
 /** Bytes of memory that is mapped in pieces. */

@@ -263,6 +263,22 @@ suite('DMA map failures that people meet', () => {
     assert.equal(mapper.mappings.length, 3);
   });
 
+  test('ENOSPC that the forecast did not see, as others map, too: undone, and known from then on', () => {
+    const { ram, dma, io } = dmaMachine({}, { entryLimit: 3 });
+    ram('pc.ram', 0x10000, 0);
+    for (const iova of [0x10_0000n, 0x20_0000n]) {
+      dma.map({ iova, size: 0x1000n, hostAddress: 0x1000n, read: true, write: true });
+    }
+    assert.throws(
+      () => io('hole', 0x1000, 0x4000, 1),
+      refusedBy(({ errno }) => assert.equal(errno, 'ENOSPC')),
+    );
+    assert.throws(
+      () => io('hole', 0x1000, 0x4000, 1),
+      refusedBy(({ code }) => assert.equal(code, 'ERR_OUT_OF_DMA_MAPPINGS')),
+    );
+  });
+
   test('what a hole cut is joined when mappings are short', () => {
     const { ram, io, mapper, ioctls } = dmaMachine({}, { entryLimit: 3 });
     ram('pc.ram', 0x10000, 0);
