@@ -28,6 +28,7 @@ export const errorCodes = {
   ERR_NOT_SHARED:
     'What a reader was made from is of no address space that this process has, or has any longer.',
   ERR_NOT_SUBREGION: 'The region is not a subregion of the other.',
+  ERR_OUT_OF_DMA_MAPPINGS: 'More DMA mappings are needed than the kernel allows.',
   ERR_OUT_OF_SLOTS: 'More memory slots are needed than KVM has.',
   ERR_PCI_ADDRESS: 'A PCI function cannot be where it is to be, or is not there.',
   ERR_PASSTHROUGH:

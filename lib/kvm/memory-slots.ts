@@ -1,10 +1,11 @@
 import { type AddressLike, toSize } from '../address.js';
 import { FlatviewError, withUndoFailures } from '../errors.js';
-import { clip, mapPages } from '../mapping/map-pages.js';
 import { MappedSpace } from '../mapping/mapped-space.js';
 import { hasGap, isEmptyPlan, type MappingPlan } from '../mapping/mapping-plan.js';
 import type { AddressRange } from '../mapping/page-mapping.js';
-import { common, inOrder, uncovered } from '../mapping/range-sweep.js';
+import type { Refusal, RefusalCode } from '../mapping/refusal.js';
+import type { RefusalListener } from '../mapping/refusal-ledger.js';
+import { markWritten } from '../mapping/written-pages.js';
 import type { AddressSpace } from '../memory/address-space.js';
 import type { FlatRange } from '../memory/flat-view.js';
 import type { MemoryListener } from '../memory/memory-listener.js';
@@ -12,7 +13,7 @@ import type { MemoryRegionSection } from '../memory/section.js';
 import { findGuestAddressLimit } from './guest-address-limit.js';
 import { type KvmVm, kvmCapability } from './kvm-interface.js';
 import { type NumberedPlan, numbered, outOfSlots } from './numbered-plan.js';
-import { markWritten, SlotDirtyLog } from './slot-dirty-log.js';
+import { SlotDirtyLog } from './slot-dirty-log.js';
 import { SlotNumbers } from './slot-numbers.js';
 import { type GuestMemfdOf, memfdOf, slotRules } from './slot-rules.js';
 import { carryOut, type MemorySlot, type SlotStep, slotId } from './slot-step.js';
@@ -52,6 +53,11 @@ export interface KvmMemorySlotsOptions {
    * somebody asks for what was written, and before a watched slot goes.
    */
   readonly emptyDirtyRings?: () => void;
+  /**
+   * Hears, after a commit, which parts of memory can't be slots any more, and which no longer can't. What isn't memory is
+   * not counted as refused.
+   */
+  readonly onRefusals?: RefusalListener;
   /** Bytes of guest-physical addresses. Default: found out by trying. */
   readonly guestAddressLimit?: AddressLike;
 }
@@ -110,6 +116,7 @@ export class KvmMemorySlots implements MemoryListener {
     );
     this.#mapped = new MappedSpace<MemorySlot>(slotRules(vm, limit, options.guestMemfd), {
       canMove: ({ guestMemfd }) => move && guestMemfd === undefined,
+      onRefusals: options.onRefusals,
     });
     this.#dirtyLog = new SlotDirtyLog(vm, addressSpaceId, manualDirtyLog);
   }
@@ -117,6 +124,16 @@ export class KvmMemorySlots implements MemoryListener {
   /** The slots that are installed, in order of their guest addresses. */
   get slots(): readonly MemorySlot[] {
     return this.#mapped.mappings;
+  }
+
+  /** What of memory is not a slot, and why, ascending; as of the last commit. */
+  get refusals(): readonly Refusal[] {
+    return this.#mapped.refused.all;
+  }
+
+  /** How many {@link refusals} there are of each code. */
+  get refusalCounts(): ReadonlyMap<RefusalCode, number> {
+    return this.#mapped.refused.counts;
   }
 
   regionAdd(section: MemoryRegionSection): void {
@@ -205,17 +222,13 @@ export class KvmMemorySlots implements MemoryListener {
 
   /** What became of each part of `range`, ascending. */
   #verdictsOf(range: FlatRange): SlotVerdict[] {
-    if (!this.#mapped.rules.kinds.has(range.region.kind)) {
-      return mapPages([range], this.#mapped.rules).refusals.map(refusedVerdict);
-    }
-    const slots = this.#mapped.mappingsTouching(range);
-    const refusals = this.#mapped.refusals(range).filter((it) => range.contains(it.range.address));
-    const known = inOrder([...slots, ...refusals.map((it) => it.range)]);
-    const missing = uncovered([range], known).map(({ start, end }) => clip(range, start, end));
-    return [
-      ...slots.map((slot) => mappedVerdict(slot, common(slot, range))),
-      ...[...refusals, ...missing.map(notRestored)].map(refusedVerdict),
-    ].sort((a, b) => (a.first < b.first ? -1 : 1));
+    return this.#mapped
+      .outcomes(range)
+      .map(({ range: part, mapping, refusal }) =>
+        mapping === undefined
+          ? refusedVerdict(refusal ?? notRestored(part))
+          : mappedVerdict(mapping, part),
+      );
   }
 
   /** The plan with as few slots as can be, for when there are too few for leaving slots alone. */
@@ -249,14 +262,14 @@ export class KvmMemorySlots implements MemoryListener {
 
   #take({ steps }: NumberedPlan): void {
     const { inEffect, error, undoFailures } = carryOut(this.#vm, this.#addressSpaceId, steps);
-    if (error !== undefined) this.#mapped.forget();
     const gone: MemorySlot[] = [];
     const fresh: MemorySlot[] = [];
     for (const { from, to } of inEffect) {
       if (from !== undefined) gone.push(from);
       if (to !== undefined) fresh.push(to);
     }
-    this.#mapped.installed(gone, fresh);
+    if (error === undefined) this.#mapped.installed(gone, fresh);
+    else this.#mapped.replaced(gone, fresh);
     for (const step of inEffect) this.#number(step);
     if (error === undefined) return;
     if (undoFailures.length === 0) throw error;

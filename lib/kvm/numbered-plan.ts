@@ -1,6 +1,7 @@
 import { FlatviewError } from '../errors.js';
 import type { MappingPlan } from '../mapping/mapping-plan.js';
 import type { PageMapping } from '../mapping/page-mapping.js';
+import { takenBy } from '../mapping/taken-by.js';
 import type { SlotNumbers } from './slot-numbers.js';
 import type { GuestMemfd, MemorySlot, SlotStep } from './slot-step.js';
 
@@ -39,9 +40,6 @@ function slotOf(mapping: PageMapping, slot: number, guestMemfd?: GuestMemfd): Me
   return guestMemfd === undefined ? plain : { ...plain, guestMemfd };
 }
 
-/** How many regions a message names. */
-const namedRegions = 8;
-
 /** The error for `plan`, for which there are too few numbers. */
 export function outOfSlots(
   limit: number,
@@ -49,15 +47,8 @@ export function outOfSlots(
   plan: MappingPlan<MemorySlot>,
 ): FlatviewError {
   const wanted = slots.length - plan.deletes.length + plan.adds.length;
-  const counts = new Map<string, number>();
-  for (const { region } of [...slots, ...plan.adds]) {
-    counts.set(region.name, (counts.get(region.name) ?? 0) + 1);
-  }
-  const most = [...counts].sort(([, a], [, b]) => b - a).slice(0, namedRegions);
-  const who = most.map(([name, count]) => `${name} ${count}`).join(', ');
-  const rest = counts.size > most.length ? `, and ${counts.size - most.length} more regions` : '';
   return new FlatviewError(
     'ERR_OUT_OF_SLOTS',
-    `${wanted} memory slots are needed, and the VM has ${limit} (KVM_CAP_NR_MEMSLOTS); taken or wanted by ${who}${rest}`,
+    `${wanted} memory slots are needed, and the VM has ${limit} (KVM_CAP_NR_MEMSLOTS); taken or wanted by ${takenBy([...slots, ...plan.adds])}`,
   );
 }

@@ -1,18 +1,11 @@
-import { type AddressRange, endOf } from '../mapping/page-mapping.js';
-import { common } from '../mapping/range-sweep.js';
+import { endOf } from '../mapping/page-mapping.js';
+import { markWritten, type Pages, writtenPages } from '../mapping/written-pages.js';
 import type { FlatRange } from '../memory/flat-view.js';
-import { RamRegion } from '../memory/ram-region.js';
 import { type KvmVm, kvmCapability, manualDirtyLogProtect } from './kvm-interface.js';
 import { type MemorySlot, slotId } from './slot-step.js';
 
 /** Pages that KVM_CLEAR_DIRTY_LOG takes at once: a word of the bitmap. */
 const pagesPerWord = 64;
-
-/** Pages from `first` up to, not including, `end`, counted within a slot. */
-interface Pages {
-  readonly first: number;
-  readonly end: number;
-}
 
 /** The dirty logs of slots: carries what the guest wrote to the regions that it belongs to. */
 export class SlotDirtyLog {
@@ -45,7 +38,7 @@ export class SlotDirtyLog {
   fetch(slot: MemorySlot, ranges: readonly FlatRange[]): void {
     const bitmap = this.#read(slot);
     const { pageSize } = this.#vm;
-    for (const { first, end } of runs(bitmap)) {
+    for (const { first, end } of writtenPages(bitmap)) {
       const address = slot.address + BigInt(first) * pageSize;
       const pages = { address, size: BigInt(end - first) * pageSize };
       for (const range of ranges) markWritten(range, pages);
@@ -78,33 +71,6 @@ export class SlotDirtyLog {
     this.#vm.getDirtyLog(slotId(slot.slot, this.#addressSpaceId), bitmap);
     return bitmap;
   }
-}
-
-/** Marks what `range` has of `pages` as written, for those who watch it. */
-export function markWritten(range: FlatRange, pages: AddressRange): void {
-  const { region, dirtyLogMask } = range;
-  const { address, size } = common(range, pages);
-  if (size <= 0n || dirtyLogMask === 0 || !(region instanceof RamRegion)) return;
-  region.dirtyPages.set(range.offset + (address - range.address), size, dirtyLogMask);
-}
-
-/** The pages whose bits are set, neighbours together. */
-function* runs(bitmap: BigUint64Array): IterableIterator<Pages> {
-  const halves = new Uint32Array(bitmap.buffer, bitmap.byteOffset, bitmap.length * 2);
-  let first = -1;
-  let end = -1;
-  // By index: there are half a million of them in 64 GiB, and most are 0.
-  for (let index = 0; index < halves.length; index++) {
-    for (let rest = halves[index] ?? 0; rest !== 0; rest &= rest - 1) {
-      const page = index * 32 + (31 - Math.clz32(rest & -rest));
-      if (page !== end) {
-        if (first >= 0) yield { first, end };
-        first = page;
-      }
-      end = page + 1;
-    }
-  }
-  if (first >= 0) yield { first, end };
 }
 
 /** Takes the bits of `pages` out of `bitmap`: the words that have them, with no others. */

@@ -1,5 +1,5 @@
 export { clip, type MappedPages, mapPages } from './map-pages.js';
-export { MappedSpace } from './mapped-space.js';
+export { MappedSpace, type MappedSpaceOptions, type Outcome } from './mapped-space.js';
 export {
   isEmptyPlan,
   type MappingChange,
@@ -9,6 +9,7 @@ export {
   planCost,
   planMappings,
 } from './mapping-plan.js';
-export type { MappingRules, Reason } from './mapping-rules.js';
+export type { Cuts, MappingRules, Reason } from './mapping-rules.js';
 export type { AddressRange, PageMapping } from './page-mapping.js';
 export { Refusal, type RefusalCode, refusalCodes } from './refusal.js';
+export type { RefusalChange, RefusalLedger, RefusalListener } from './refusal-ledger.js';

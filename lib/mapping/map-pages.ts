@@ -1,8 +1,8 @@
 import { hex, larger, smaller } from '../address.js';
-import { FlatRange } from '../memory/flat-view.js';
+import type { FlatRange } from '../memory/flat-view.js';
 import { type Backing, judge, type MappingRules, type Reason } from './mapping-rules.js';
 import { type AddressRange, endOf, type PageMapping } from './page-mapping.js';
-import { Refusal } from './refusal.js';
+import { Refusal, type RefusalCode } from './refusal.js';
 
 /** What a consumer makes of flat ranges: every byte of them is in one mapping or in one refusal. */
 export interface MappedPages {
@@ -39,9 +39,9 @@ export function mapPages(ranges: Iterable<FlatRange>, rules: MappingRules): Mapp
       refuse(range, verdict);
       continue;
     }
-    for (const part of cutAtWindows(range, rules.windows)) {
+    for (const part of cutAtWindows(range, windowsFor(range, rules))) {
       if (!part.isInside) {
-        refuse(part.range, outside);
+        refuse(part.range, part.range.address >= transientAddresses ? sizing : outside);
         continue;
       }
       const piece = { range: part.range, backing: verdict };
@@ -56,8 +56,7 @@ export function mapPages(ranges: Iterable<FlatRange>, rules: MappingRules): Mapp
 /** The part of `range` from `start` up to, not including, `end`, which must lie within it. */
 export function clip(range: FlatRange, start: bigint, end: bigint): FlatRange {
   if (start === range.address && end === endOf(range)) return range;
-  const offset = range.offset + (start - range.address);
-  return new FlatRange(start, end - 1n, range.region, offset, range.attributes);
+  return range.part(start, end - 1n);
 }
 
 /** A range that can be mapped as far as its pages are whole. */
@@ -66,10 +65,14 @@ interface Piece {
   readonly backing: Backing;
 }
 
+function windowsFor(range: FlatRange, { windows }: MappingRules): readonly AddressRange[] {
+  return (typeof windows === 'function' ? windows(range) : windows) ?? [range];
+}
+
 /** The parts of `range` that lie in one of `windows`, and those that lie in none, ascending. */
 function cutAtWindows(
   range: FlatRange,
-  windows: readonly AddressRange[] = [range],
+  windows: readonly AddressRange[],
 ): { readonly range: FlatRange; readonly isInside: boolean }[] {
   const end = endOf(range);
   const parts: { range: FlatRange; isInside: boolean }[] = [];
@@ -91,12 +94,21 @@ const outside: Reason = {
   detail: () => 'nothing can be mapped at these addresses',
 };
 
+/** While a 64-bit BAR is sized it lies from here on: its upper half was written with ones. */
+const transientAddresses = 1n << 63n;
+
+const sizing: Reason = {
+  code: 'sizing',
+  detail: () => 'bit 63 of its address is set, as while a 64-bit BAR is sized',
+};
+
 function continues(last: Piece | undefined, { range, backing }: Piece): boolean {
   return (
     last !== undefined &&
     endOf(last.range) === range.address &&
     last.backing.delta === backing.delta &&
-    last.backing.readonly === backing.readonly
+    last.backing.readonly === backing.readonly &&
+    last.backing.writeonly === backing.writeonly
   );
 }
 
@@ -110,10 +122,23 @@ function mapRun(
   const { pageSize } = rules;
   const first = roundUp(startOfRun(run), pageSize);
   const end = larger(first, roundDown(endOfRun(run), pageSize));
-  const refuse = (range: FlatRange, from: bigint, to: bigint): void => {
+  const finer = rules.processPageSize ?? pageSize;
+  const wholeFrom = roundUp(startOfRun(run), finer);
+  const wholeTo = roundDown(endOfRun(run), finer);
+  const refuseAs = (code: RefusalCode, range: FlatRange, from: bigint, to: bigint): void => {
     if (from >= to) return;
     const detail = (): string => `it is a part of a page of ${hex(pageSize)} bytes`;
-    refusals.push(new Refusal('sub-page', clip(range, from, to), detail));
+    refusals.push(new Refusal(code, clip(range, from, to), detail));
+  };
+  /** What is whole pages of this process is refused for the sake of the consumer's pages alone. */
+  const refuse = (range: FlatRange, from: bigint, to: bigint): void => {
+    if (finer === pageSize || wholeFrom >= wholeTo) {
+      refuseAs('sub-page', range, from, to);
+      return;
+    }
+    refuseAs('sub-page', range, from, smaller(to, wholeFrom));
+    refuseAs('iommu-page', range, larger(from, wholeFrom), smaller(to, wholeTo));
+    refuseAs('sub-page', range, larger(from, wholeTo), to);
   };
   for (let i = 0; i < run.length; i++) {
     const piece = run[i] as Piece;
@@ -136,9 +161,10 @@ function mapPiece(
   index: number,
   start: bigint,
   end: bigint,
-  { pageSize, largestMapping, canWatch }: MappingRules,
+  rules: MappingRules,
   mappings: PageMapping[],
 ): void {
+  const { pageSize, canWatch } = rules;
   const isWatched = ({ range }: Piece): boolean =>
     range.dirtyLogMask !== 0 && (canWatch === undefined || canWatch(range));
   const piece = run[index] as Piece;
@@ -150,9 +176,10 @@ function mapPiece(
     isEndWatched ||= isWatched(next);
   }
   const ownEnd = isEndWatched === dirtyLog ? end : end - pageSize;
+  const { size, origin } = rules.cuts?.(piece.range) ?? { size: rules.largestMapping, origin: 0n };
   for (let at = start; at < end; ) {
     const edge = at < ownEnd ? ownEnd : end;
-    const next = smaller(edge, roundDown(at, largestMapping) + largestMapping);
+    const next = smaller(edge, roundDown(at - origin, size) + origin + size);
     const pages = { address: at, size: next - at };
     mappings.push(mappingOf(piece, pages, at < ownEnd ? dirtyLog : isEndWatched));
     at = next;
@@ -164,7 +191,7 @@ function mappingOf(
   { address, size }: AddressRange,
   dirtyLog: boolean,
 ): PageMapping {
-  return {
+  const mapping = {
     address,
     size,
     hostAddress: address + backing.delta,
@@ -173,6 +200,7 @@ function mappingOf(
     region: range.region,
     offset: range.offset + (address - range.address),
   };
+  return backing.writeonly ? { ...mapping, writeonly: true } : mapping;
 }
 
 function startOfRun(run: readonly Piece[]): bigint {

@@ -41,6 +41,8 @@ export interface PlanOptions<Installed extends PageMapping = PageMapping> {
   readonly canMove: (mapping: Installed) => boolean;
   /** Whether a mapping stays only where one of its place and length is wanted: as few mappings as can be. */
   readonly exact?: boolean;
+  /** Whether what is installed no longer shows what it did when it was installed, so that it must go. */
+  readonly isStale?: ((mapping: Installed) => boolean) | undefined;
 }
 
 /**
@@ -53,9 +55,9 @@ export interface PlanOptions<Installed extends PageMapping = PageMapping> {
 export function planMappings<Installed extends PageMapping>(
   installed: readonly Installed[],
   wanted: readonly PageMapping[],
-  { canMove, exact = false }: PlanOptions<Installed>,
+  options: PlanOptions<Installed>,
 ): MappingPlan<Installed> {
-  const { lost, watched } = compare(installed, wanted, exact);
+  const { lost, watched } = compare(installed, wanted, options);
   const kept = lost.size === 0 ? installed : installed.filter((mapping) => !lost.has(mapping));
   const relogs: MappingChange<Installed>[] = [];
   for (const mapping of kept) {
@@ -64,7 +66,7 @@ export function planMappings<Installed extends PageMapping>(
     relogs.push({ from: mapping, to: { ...mapping, dirtyLog } });
   }
   const missing = uncovered(wanted, kept).map(({ range, start, end }) => partOf(range, start, end));
-  const { deletes, moves, adds } = withMoves([...lost], missing, canMove);
+  const { deletes, moves, adds } = withMoves([...lost], missing, options.canMove);
   return { deletes, moves, adds, relogs };
 }
 
@@ -126,7 +128,7 @@ interface Comparison<Installed> {
 function compare<Installed extends PageMapping>(
   installed: readonly Installed[],
   wanted: readonly PageMapping[],
-  exact: boolean,
+  { exact = false, isStale }: PlanOptions<Installed>,
 ): Comparison<Installed> {
   const lost = new Set<Installed>();
   const watched = new Set<Installed>();
@@ -135,6 +137,7 @@ function compare<Installed extends PageMapping>(
     const stays =
       wish !== undefined &&
       showTheSame(mapping, wish) &&
+      !isStale?.(mapping) &&
       (!exact || (mapping.address === wish.address && mapping.size === wish.size));
     if (!stays) lost.add(mapping);
     else if (wish.dirtyLog) watched.add(mapping);

@@ -16,16 +16,34 @@ export interface MappingRules {
    * is when a range grows or shrinks.
    */
   readonly largestMapping: bigint;
+  /** Where mappings of a range are cut, if not at multiples of the largest mapping. */
+  readonly cuts?: (range: FlatRange) => Cuts;
+  /**
+   * Bytes of a page of this process, where these are smaller than the consumer's: what fits these alone is refused as
+   * `iommu-page`. Default: they aren't.
+   */
+  readonly processPageSize?: bigint;
   /** The kinds of region that it maps. */
   readonly kinds: ReadonlySet<RegionKind>;
   /** Whether it can map for reading alone. */
   readonly canMapReadonly: boolean;
   /** Whether it can say which pages of a range are written. Default: of all. */
   readonly canWatch?: (range: FlatRange) => boolean;
-  /** Where it can map: ascending, none touching the next. Default: everywhere. */
-  readonly windows?: readonly AddressRange[];
+  /** Where it can map, or where a range can be mapped: ascending, none touching the next. Default: everywhere. */
+  readonly windows?:
+    | readonly AddressRange[]
+    | ((range: FlatRange) => readonly AddressRange[])
+    | undefined;
   /** A reason of its own to leave a range out: the same for all that shows of a region in one way. */
   readonly refuse?: (range: FlatRange) => Reason | undefined;
+}
+
+/** Addresses at which mappings are cut: `origin`, and all that are a multiple of `size` away from it. */
+export interface Cuts {
+  /** Bytes, whole pages, at most the largest mapping. */
+  readonly size: bigint;
+  /** Whole pages; may be negative. */
+  readonly origin: bigint;
 }
 
 /** Why a range is not mapped. */
@@ -40,6 +58,7 @@ export interface Backing {
   /** What is added to an address to get the one in this process; may be negative. */
   readonly delta: bigint;
   readonly readonly: boolean;
+  readonly writeonly: boolean;
 }
 
 /** @throws `ERR_INVALID_ARGUMENT` unless page size and largest mapping are powers of two, the latter not smaller. */
@@ -81,12 +100,17 @@ export function judge(range: FlatRange, rules: MappingRules): Backing | Reason {
   const hostAddress = memory.hostAddress + range.offset;
   const delta = hostAddress - range.address;
   return delta % rules.pageSize === 0n
-    ? { delta, readonly }
-    : notCongruent(range.address, hostAddress, rules.pageSize);
+    ? { delta, readonly, writeonly: range.writeonly }
+    : notCongruent(range.address, hostAddress, rules);
 }
 
-function notCongruent(address: bigint, hostAddress: bigint, pageSize: bigint): Reason {
+function notCongruent(
+  address: bigint,
+  hostAddress: bigint,
+  { pageSize, processPageSize = pageSize }: MappingRules,
+): Reason {
+  const isWhole = (hostAddress - address) % processPageSize === 0n;
   const detail = (): string =>
     `it begins ${hex(address % pageSize)} bytes into a page of the guest, but ${hex(hostAddress % pageSize)} into one of this process`;
-  return { code: 'not-congruent', detail };
+  return { code: isWhole && processPageSize < pageSize ? 'iommu-page' : 'not-congruent', detail };
 }

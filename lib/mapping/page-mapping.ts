@@ -16,6 +16,8 @@ export interface PageMapping extends AddressRange {
   readonly hostAddress: bigint;
   /** Whether writes are not let through. */
   readonly readonly: boolean;
+  /** Whether reads are not let through: only what an IOMMU translates. Default: false. */
+  readonly writeonly?: boolean;
   /** Whether somebody wants to know which pages are written. */
   readonly dirtyLog: boolean;
   /** The region that the first byte belongs to. The last page may show the beginning of another one, too. */
@@ -31,14 +33,18 @@ export function endOf(range: AddressRange): bigint {
 
 /** Whether two mappings show the same at each address that both have, and let the same accesses through. */
 export function showTheSame(a: PageMapping, b: PageMapping): boolean {
-  return a.hostAddress - a.address === b.hostAddress - b.address && a.readonly === b.readonly;
+  return (
+    a.hostAddress - a.address === b.hostAddress - b.address &&
+    a.readonly === b.readonly &&
+    (a.writeonly ?? false) === (b.writeonly ?? false)
+  );
 }
 
 /** The part of `mapping` from `start` up to, not including, `end`, which must lie within it. */
 export function partOf(mapping: PageMapping, start: bigint, end: bigint): PageMapping {
   if (start === mapping.address && end === endOf(mapping)) return mapping;
   const skipped = start - mapping.address;
-  return {
+  const part = {
     address: start,
     size: end - start,
     hostAddress: mapping.hostAddress + skipped,
@@ -47,4 +53,5 @@ export function partOf(mapping: PageMapping, start: bigint, end: bigint): PageMa
     region: mapping.region,
     offset: mapping.offset + skipped,
   };
+  return mapping.writeonly ? { ...part, writeonly: true } : part;
 }

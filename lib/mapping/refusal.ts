@@ -1,5 +1,6 @@
 import { hex } from '../address.js';
 import type { FlatRange } from '../memory/flat-view.js';
+import type { AddressRange } from './page-mapping.js';
 
 /**
  * Every reason for which a part of a flat range is not mapped, with what it means. Codes are stable: programs match
@@ -12,7 +13,14 @@ export const refusalCodes = {
   'readonly-unsupported': 'It is read-only, and the consumer can only map for writing.',
   'not-congruent': 'Its place within a page is not the same for the guest and in this process.',
   'sub-page': 'It is a part of a page, and the rest of the page shows something else or nothing.',
+  'iommu-page': "It fits pages of the host, but not the consumer's, which are larger.",
   'out-of-window': 'It lies where the consumer cannot map anything.',
+  sizing: 'It lies at the transient address of a 64-bit BAR that is being sized.',
+  untranslated: "The guest's IOMMU translates nothing there.",
+  discarded: 'The memory is not there at present: its discard manager has not populated it.',
+  'device-memory':
+    'It is memory of a device, and the consumer can map memory of this process only.',
+  budget: 'The consumer has no more mappings to give.',
   errno: 'The kernel refused it.',
   protected: 'The memory is private to the guest; this consumer must not see it.',
   'opt-out': 'The embedder asked that this consumer leaves it out.',
@@ -22,7 +30,7 @@ export const refusalCodes = {
 export type RefusalCode = keyof typeof refusalCodes;
 
 /** A part of a flat range that a consumer does not map, and why. */
-export class Refusal {
+export class Refusal implements AddressRange {
   readonly code: RefusalCode;
   /** The part. */
   readonly range: FlatRange;
@@ -33,6 +41,27 @@ export class Refusal {
     this.code = code;
     this.range = range;
     this.#detail = detail;
+  }
+
+  /** First address. */
+  get address(): bigint {
+    return this.range.address;
+  }
+
+  /** Bytes. */
+  get size(): bigint {
+    return this.range.size;
+  }
+
+  /** Whether the same part of the same region is refused for the same reason. */
+  isSameAs({ code, range }: Refusal): boolean {
+    return (
+      code === this.code &&
+      range.region === this.range.region &&
+      range.address === this.range.address &&
+      range.last === this.range.last &&
+      range.offset === this.range.offset
+    );
   }
 
   /** What was refused and why, for people. */

@@ -10,6 +10,7 @@ const mostInChunk = 128;
 export class SortedRanges<Range extends AddressRange> {
   /** Ascending, none of them empty. */
   #chunks: Range[][] = [];
+  #count = 0;
 
   /** All of them, ascending: a new array. */
   get all(): Range[] {
@@ -20,6 +21,11 @@ export class SortedRanges<Range extends AddressRange> {
 
   get isEmpty(): boolean {
     return this.#chunks.length === 0;
+  }
+
+  /** How many there are. */
+  get count(): number {
+    return this.#count;
   }
 
   /** The range that holds `address`. */
@@ -48,6 +54,7 @@ export class SortedRanges<Range extends AddressRange> {
 
   /** Puts in a range where there is room. */
   add(range: Range): void {
+    this.#count++;
     const at = Math.max(0, lastUpTo(range.address, this.#chunks, startOfChunk));
     const chunk = this.#chunks[at];
     if (chunk === undefined) {
@@ -70,6 +77,7 @@ export class SortedRanges<Range extends AddressRange> {
     const index = lastUpTo(address, chunk, startOfRange);
     if (chunk[index]?.address !== address) return false;
     chunk.splice(index, 1);
+    this.#count--;
     if (chunk.length === 0) this.#chunks.splice(at, 1);
     return true;
   }
@@ -82,6 +90,7 @@ export class SortedRanges<Range extends AddressRange> {
 
   clear(): void {
     this.#chunks = [];
+    this.#count = 0;
   }
 }
 

@@ -66,6 +66,11 @@ export class FlatRange<Region = MemoryRegion> {
     return (this.#attributes & rangeFlag.unmergeable) !== 0;
   }
 
+  /** Whether reads are not let through: never in a flat view; where an IOMMU translates for writing alone. */
+  get writeonly(): boolean {
+    return false;
+  }
+
   /** Clients of the dirty log that watch this range, as bits of `dirtyLogClients`. */
   get dirtyLogMask(): number {
     const { shift, mask } = rangeField.dirtyLogMask;
@@ -82,6 +87,12 @@ export class FlatRange<Region = MemoryRegion> {
     const { shift, mask: field } = rangeField.dirtyLogMask;
     const attributes = (this.#attributes & ~(field << shift)) | ((mask & field) << shift);
     return new FlatRange(this.address, this.last, this.region, this.offset, attributes);
+  }
+
+  /** @internal The part from `address` up to `last`, which must lie within this range. */
+  part(address: bigint, last: bigint): FlatRange<Region> {
+    const offset = this.offset + (address - this.address);
+    return new FlatRange(address, last, this.region, offset, this.#attributes);
   }
 
   /** Whether `address` lies in this range. */

@@ -4,6 +4,7 @@ import { DirtyBitmap } from './dirty-bitmap.js';
 import { HostMemory } from './host-memory.js';
 import { MemoryRegion, type RegionOptions, type RegionOrigin } from './memory-region.js';
 import type { RamDiscardManager } from './ram-discard-manager.js';
+import { dirtyLogClients } from './region-state.js';
 
 /** What a region that has memory can be given when it is made. */
 export interface RamOptions extends RegionOptions {
@@ -57,6 +58,12 @@ export class RamRegion extends MemoryRegion {
 
   override get isMigratable(): boolean {
     return this.#migratable;
+  }
+
+  /** @internal Who watches it now, as bits of `dirtyLogClients`: its own clients, and migration while all memory is watched. */
+  get watchedBy(): number {
+    const { migration } = dirtyLogClients;
+    return this.dirtyLogMask | (this.topology.isDirtyLogOn && this.isMigratable ? migration : 0);
   }
 
   /** Which pages were written, for each client of the dirty log. */

@@ -18,8 +18,6 @@ export class MemoryRegionSection extends FlatRange {
     const start = address > this.address ? address : this.address;
     const wantedLast = address + size - 1n;
     const last = wantedLast < this.last ? wantedLast : this.last;
-    const offset = this.offset + (start - this.address);
-    const part = new FlatRange(start, last, this.region, offset, this.attributes);
-    return new MemoryRegionSection(this.addressSpace, part);
+    return new MemoryRegionSection(this.addressSpace, this.part(start, last));
   }
 }

@@ -106,7 +106,16 @@ function assertVerdicts(machine: SmallMachine, slots: KvmMemorySlots): void {
     }
   }
   assert.equal(at, verdicts.length);
+  const kept = slots.refusals.map(({ code, address, size }) => `${code} ${address}+${size}`);
+  const told = verdicts.flatMap(({ refusal, code, first, last }) =>
+    refusal !== undefined && slottedKinds.has(refusal.range.region.kind)
+      ? [`${code} ${first}+${last - first + 1n}`]
+      : [],
+  );
+  assert.deepEqual(kept, told, 'what is kept as refused is what verdicts tell of memory');
 }
+
+const slottedKinds = new Set(['ram', 'rom', 'ram-device', 'rom-device']);
 
 suite('slots follow the flat view', () => {
   for (const pageSize of pageSizes) {

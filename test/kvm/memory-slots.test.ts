@@ -401,6 +401,26 @@ suite('one object serves one address space', () => {
 });
 
 suite('Nothing is forgotten: verdicts', () => {
+  test('what of memory has no slot is kept, counted and told', async () => {
+    const told: string[] = [];
+    const { ram, io, slots } = guest({
+      onRefusals: ({ refused, resolved }) => {
+        for (const { text } of refused) told.push(`+ ${text}`);
+        for (const { text } of resolved) told.push(`- ${text}`);
+      },
+    });
+    ram('bar', 0x2000, 0x10000);
+    const quirk = io('quirk', 8, 0x11000, 1);
+    assert.deepEqual([...slots.refusalCounts], [['sub-page', 1]]);
+    assert.equal(slots.refusals[0]?.address, 0x11008n);
+    quirk.enabled = false;
+    assert.deepEqual([...slots.refusalCounts], []);
+    assert.deepEqual(told, []);
+    await new Promise((resolve) => setImmediate(resolve));
+    const what = '0x11008-0x11fff of "bar": it is a part of a page of 0x1000 bytes';
+    assert.deepEqual(told, [`+ ${what}`, `- ${what}`]);
+  });
+
   test('each part of each flat range has one', () => {
     const { ram, io, memory, slots } = guest();
     ram('bar', 0x3000, 0x10000);

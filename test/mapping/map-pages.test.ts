@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { type FlatRange, HostMemory, MemoryTopology, type RamRegion } from '../../lib/index.js';
+import { HostMemory, MemoryTopology, type RamRegion } from '../../lib/index.js';
 import { type MappingRules, mapPages, refusalCodes } from '../../lib/mapping/index.js';
+import { FlatRange } from '../../lib/memory/flat-view.js';
 import { runs } from '../oracle/runs.js';
 import { grain, pageOf } from './mapped-pages-oracle.js';
 import { type Edit, pages, SmallMachine, someEdits } from './small-machine.js';
@@ -193,6 +194,54 @@ suite("a consumer's rules", () => {
       '0x1000+0x3000 ram+0x0',
       '0x4000+0x3000 ram+0x3000',
     ]);
+  });
+
+  test('a range can be cut elsewhere, at addresses that are no multiples', () => {
+    const ranges = space((topology, add) => {
+      add(0x1000, topology.ram('ram', 0x6000, { memory: pages(0x6000n, 0x1000n) }));
+      add(0x9000, topology.ram('bar', 0x3000, { memory: pages(0x3000n, 0x1000n) }));
+    });
+    const cuts = ({ region }: FlatRange) =>
+      region.name === 'ram' ? { size: 0x2000n, origin: -0x1000n } : { size: 1n << 40n, origin: 0n };
+    assert.deepEqual(shown(ranges, rules(0x1000n, { cuts })), [
+      '0x1000+0x2000 ram+0x0',
+      '0x3000+0x2000 ram+0x2000',
+      '0x5000+0x2000 ram+0x4000',
+      '0x9000+0x3000 bar+0x0',
+    ]);
+  });
+
+  test('what fits pages of this process alone has a reason of its own', () => {
+    const ranges = space((topology, add) => {
+      add(0x1080, topology.ram('odd', 0x1000, { memory: pages(0x1000n, 0x10000n) }));
+      add(0x7000, topology.ram('shifted', 0x1000, { memory: pages(0x1000n, 0x10000n) }));
+      const memory = HostMemory.at(pages(0x10000n, 0x10000n).hostAddress + 0x80n, 0x8000n);
+      add(0x10080, topology.ram('ram', 0x8000, { memory }));
+    });
+    assert.deepEqual(shown(ranges, rules(0x4000n, { processPageSize: 0x1000n })), [
+      '0x1080+0x1000 not-congruent',
+      '0x7000+0x1000 iommu-page',
+      '0x10080+0xf80 sub-page',
+      '0x11000+0x3000 iommu-page',
+      '0x14000+0x4000 ram+0x3f80',
+      '0x18000+0x80 sub-page',
+    ]);
+  });
+
+  test('where can be mapped can depend on the range; a transient address is told from others', () => {
+    const ranges = space((topology, add) => {
+      add(0, topology.ram('low', 0x1000, { memory: pages(0x1000n, 0x1000n) }));
+      add(0x4000, topology.ram('other', 0x1000, { memory: pages(0x1000n, 0x1000n) }));
+    });
+    const windows = ({ region }: FlatRange) => (region.name === 'low' ? [] : ranges);
+    assert.deepEqual(shown(ranges, rules(0x1000n, { windows })), [
+      '0x0+0x1000 out-of-window',
+      '0x4000+0x1000 other+0x0',
+    ]);
+    const [range] = ranges as [FlatRange];
+    const sized = new FlatRange(1n << 63n, (1n << 63n) + 0xfffn, range.region, 0n, 0);
+    const below = { windows: [{ address: 0n, size: 1n << 46n }] };
+    assert.deepEqual(shown([sized], rules(0x1000n, below)), ['0x8000000000000000+0x1000 sizing']);
   });
 
   test('every code is documented', () => {

@@ -2,8 +2,6 @@ import { type AddressLike, toSize } from '../../address.js';
 import { FlatviewError } from '../../errors.js';
 import type { AddressSpace } from '../address-space.js';
 import type { FlatView } from '../flat-view.js';
-import type { RamRegion } from '../ram-region.js';
-import { dirtyLogClients } from '../region-state.js';
 import { Access } from './access.js';
 import { addressIn, noAttributes, readBytes, writeBytes } from './address-space-access.js';
 import { type MemTxAttributes, MemTxResult } from './mem-tx.js';
@@ -111,7 +109,7 @@ function mapMemory(part: MemoryPart, length: number, isWrite: boolean): DmaMappi
   const bytes = memoryOf(part.region).window(part.offset, length);
   return new DmaMapping(bytes, { isBounce: false, result: MemTxResult.ok }, (accessLength) => {
     // The log may have been switched on since.
-    const mask = part.range.dirtyLogMask | presentDirtyLogMask(part.region);
+    const mask = part.range.dirtyLogMask | part.region.watchedBy;
     if (isWrite) markDirty(part, accessLength, mask);
     return MemTxResult.ok;
   });
@@ -138,8 +136,4 @@ function mapBounce(
     account.give(length);
     throw error;
   }
-}
-
-function presentDirtyLogMask({ dirtyLogMask, isMigratable, topology }: RamRegion): number {
-  return dirtyLogMask | (topology.isDirtyLogOn && isMigratable ? dirtyLogClients.migration : 0);
 }
