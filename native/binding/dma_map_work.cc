@@ -23,8 +23,9 @@ struct DmaMapWork {
   static void Complete(napi_env env, napi_status /*status*/, void* data) {
     const std::unique_ptr<DmaMapWork> self(static_cast<DmaMapWork*>(data));
     napi_value outcome = nullptr;
-    if (self->failure) {
-      outcome = Failure(env, *self->failure);
+    const kernel::Failure& failure = self->failure;
+    if (failure) {
+      outcome = Failure(env, *failure);
     } else {
       napi_get_undefined(env, &outcome);
     }

@@ -17,7 +17,7 @@ using Bytes = std::span<const std::byte>;
 template <typename T>
 std::optional<T> ReadAt(Bytes bytes, uint64_t offset) {
   if (offset > bytes.size() || bytes.size() - offset < sizeof(T)) return std::nullopt;
-  T result;
+  T result = {};
   std::memcpy(&result, bytes.data() + offset, sizeof(T));
   return result;
 }

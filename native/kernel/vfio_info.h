@@ -36,12 +36,12 @@ struct Region {
 
   static std::optional<Region> Read(Bytes answer);
 
-  bool can_read;
-  bool can_write;
-  bool can_map;
-  uint64_t size;
+  bool can_read = false;
+  bool can_write = false;
+  bool can_map = false;
+  uint64_t size = 0;
   // In the device's file.
-  uint64_t offset;
+  uint64_t offset = 0;
   std::optional<std::vector<SparseMmapArea>> sparse_areas{};
   bool is_msix_mappable = false;
   std::optional<Type> type{};
