@@ -122,23 +122,8 @@ function mapRun(
   const { pageSize } = rules;
   const first = roundUp(startOfRun(run), pageSize);
   const end = larger(first, roundDown(endOfRun(run), pageSize));
-  const finer = rules.processPageSize ?? pageSize;
-  const wholeFrom = roundUp(startOfRun(run), finer);
-  const wholeTo = roundDown(endOfRun(run), finer);
-  const refuseAs = (code: RefusalCode, range: FlatRange, from: bigint, to: bigint): void => {
-    if (from >= to) return;
-    const detail = (): string => `it is a part of a page of ${hex(pageSize)} bytes`;
-    refusals.push(new Refusal(code, clip(range, from, to), detail));
-  };
-  /** What is whole pages of this process is refused for the sake of the consumer's pages alone. */
   const refuse = (range: FlatRange, from: bigint, to: bigint): void => {
-    if (finer === pageSize || wholeFrom >= wholeTo) {
-      refuseAs('sub-page', range, from, to);
-      return;
-    }
-    refuseAs('sub-page', range, from, smaller(to, wholeFrom));
-    refuseAs('iommu-page', range, larger(from, wholeFrom), smaller(to, wholeTo));
-    refuseAs('sub-page', range, larger(from, wholeTo), to);
+    if (from < to) refuseParts(run, rules, clip(range, from, to), refusals);
   };
   for (let i = 0; i < run.length; i++) {
     const piece = run[i] as Piece;
@@ -150,6 +135,29 @@ function mapRun(
     if (from < to) mapPiece(run, i, from, to, rules, mappings);
     refuse(range, larger(end, range.address), rangeEnd);
   }
+}
+
+/** Refuses a part of a run that is no whole pages: where these are larger than this process's it says so. */
+function refuseParts(
+  run: readonly Piece[],
+  { pageSize, processPageSize = pageSize }: MappingRules,
+  range: FlatRange,
+  refusals: Refusal[],
+): void {
+  const end = endOf(range);
+  const detail = (): string => `it is a part of a page of ${hex(pageSize)} bytes`;
+  const refuse = (code: RefusalCode, from: bigint, to: bigint): void => {
+    if (from < to) refusals.push(new Refusal(code, clip(range, from, to), detail));
+  };
+  const first = larger(range.address, roundUp(startOfRun(run), processPageSize));
+  const last = smaller(end, roundDown(endOfRun(run), processPageSize));
+  if (processPageSize === pageSize || first >= last) {
+    refuse('sub-page', range.address, end);
+    return;
+  }
+  refuse('sub-page', range.address, first);
+  refuse('iommu-page', first, last);
+  refuse('sub-page', last, end);
 }
 
 /**
@@ -176,7 +184,9 @@ function mapPiece(
     isEndWatched ||= isWatched(next);
   }
   const ownEnd = isEndWatched === dirtyLog ? end : end - pageSize;
-  const { size, origin } = rules.cuts?.(piece.range) ?? { size: rules.largestMapping, origin: 0n };
+  const cuts = rules.cuts?.(piece.range);
+  const size = cuts?.size ?? rules.largestMapping;
+  const origin = cuts?.origin ?? 0n;
   for (let at = start; at < end; ) {
     const edge = at < ownEnd ? ownEnd : end;
     const next = smaller(edge, roundDown(at - origin, size) + origin + size);

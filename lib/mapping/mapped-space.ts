@@ -35,7 +35,8 @@ export class MappedSpace<Installed extends PageMapping> {
   readonly rules: MappingRules;
   /** What is refused, as of what was installed last. */
   readonly refused: RefusalLedger;
-  readonly #options: MappedSpaceOptions<Installed>;
+  readonly #options: PlanOptions<Installed>;
+  readonly #exactOptions: PlanOptions<Installed>;
   readonly #ranges = new SortedRanges<FlatRange>();
   readonly #mappings = new SortedRanges<Installed>();
   /** What was gathered: those of {@link #ranges} that are gone, and what is new. */
@@ -51,7 +52,8 @@ export class MappedSpace<Installed extends PageMapping> {
     checkRules(rules);
     this.rules = rules;
     this.refused = new RefusalLedger(options.onRefusals);
-    this.#options = options;
+    this.#options = { canMove: options.canMove, isStale: options.isStale, exact: false };
+    this.#exactOptions = { ...this.#options, exact: true };
   }
 
   /** The installed mappings, ascending. */
@@ -144,7 +146,7 @@ export class MappedSpace<Installed extends PageMapping> {
     for (const window of windows) ranges.push(...clipped(this.rangesToBe(window), window));
     const { mappings, refusals } = mapPages(ranges, this.rules);
     this.#planned = { windows, refusals };
-    return planMappings(installed, mappings, { ...this.#options, exact });
+    return planMappings(installed, mappings, exact ? this.#exactOptions : this.#options);
   }
 
   /**
