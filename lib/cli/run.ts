@@ -4,6 +4,7 @@ import { FlatviewError } from '../errors.js';
 import { demo } from './demo.js';
 import { explainAddress } from './explain.js';
 import { flat } from './flat.js';
+import { drawMap } from './map.js';
 import { mtree } from './mtree.js';
 import { checkPassthrough } from './preflight.js';
 import { exitCode, Session, type Streams } from './session.js';
@@ -78,6 +79,7 @@ function commandLine(session: Session, streams: Streams, done: (status: number) 
       done(await explainAddress(session, input, address, options)),
     );
 
+  addMap(program, session, done);
   addPreflight(program, session, done);
 
   program
@@ -86,6 +88,20 @@ function commandLine(session: Session, streams: Streams, done: (status: number) 
     .action(async () => done(await demo(session)));
 
   return program;
+}
+
+function addMap(program: Command, session: Session, done: (status: number) => void): void {
+  program
+    .command('map <INPUT>')
+    .description('draw the stack: what shows, what it hides, and which pages can be mapped')
+    .option('--as <NAME>', 'of this address space (default: memory, or the first one)')
+    .option('--from <ADDRESS>', 'from this address on (hexadecimal)')
+    .option('--to <ADDRESS>', 'up to this address')
+    .option('--page-size <SIZE>', 'as on a host with pages of this size: 4K, 16K, 64K', '4K')
+    .option('--width <COLUMNS>', 'characters of a line (default: those of the terminal, or 100)')
+    .option('--color <WHEN>', 'colour it: auto, always or never', 'auto')
+    .option('--json', 'print it as JSON')
+    .action(async (input, options) => done(await drawMap(session, input, options)));
 }
 
 function addPreflight(program: Command, session: Session, done: (status: number) => void): void {
