@@ -4,6 +4,7 @@ import { FlatviewError } from '../errors.js';
 import { demo } from './demo.js';
 import { explainAddress } from './explain.js';
 import { flat } from './flat.js';
+import { lintInput } from './lint.js';
 import { drawMap } from './map.js';
 import { mtree } from './mtree.js';
 import { checkPassthrough } from './preflight.js';
@@ -79,6 +80,7 @@ function commandLine(session: Session, streams: Streams, done: (status: number) 
       done(await explainAddress(session, input, address, options)),
     );
 
+  addLint(program, session, done);
   addMap(program, session, done);
   addPreflight(program, session, done);
 
@@ -88,6 +90,19 @@ function commandLine(session: Session, streams: Streams, done: (status: number) 
     .action(async () => done(await demo(session)));
 
   return program;
+}
+
+function addLint(program: Command, session: Session, done: (status: number) => void): void {
+  program
+    .command('lint <INPUT>')
+    .description('look for hazards: pages that cannot be mapped, regions that hide each other')
+    .option('--as <NAME>', 'in this address space only')
+    .option('--page-size <SIZE>', 'as on a host with pages of this size: 4K, 16K, 64K', '4K')
+    .option('--level <LEVEL>', 'what counts: error, warning or note (default: warning)')
+    .option('--only <IDS>', 'look for these only, and count notes too: split-page,shared-page')
+    .option('--ignore <IDS>', "don't look for these")
+    .option('--json', 'print it as JSON')
+    .action(async (input, options) => done(await lintInput(session, input, options)));
 }
 
 function addMap(program: Command, session: Session, done: (status: number) => void): void {
