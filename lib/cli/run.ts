@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { FlatviewError } from '../errors.js';
 import { demo } from './demo.js';
+import { diffInputs } from './diff.js';
 import { explainAddress } from './explain.js';
 import { flat } from './flat.js';
 import { lintInput } from './lint.js';
@@ -80,6 +81,7 @@ function commandLine(session: Session, streams: Streams, done: (status: number) 
       done(await explainAddress(session, input, address, options)),
     );
 
+  addDiff(program, session, done);
   addLint(program, session, done);
   addMap(program, session, done);
   addPreflight(program, session, done);
@@ -90,6 +92,17 @@ function commandLine(session: Session, streams: Streams, done: (status: number) 
     .action(async () => done(await demo(session)));
 
   return program;
+}
+
+function addDiff(program: Command, session: Session, done: (status: number) => void): void {
+  program
+    .command('diff <BEFORE> <AFTER>')
+    .description('say what changed in the flat views: two dumps, before and after a BAR write')
+    .option('--as <NAME>', 'in this address space only')
+    .option('--json', 'print it as JSON')
+    .action(async (before, after, options) =>
+      done(await diffInputs(session, before, after, options)),
+    );
 }
 
 function addLint(program: Command, session: Session, done: (status: number) => void): void {

@@ -5,7 +5,7 @@ import { assumedConsumers } from '../map/assumed-consumers.js';
 import type { Consumer } from '../map/consumer.js';
 import type { MapVerdict } from '../map/page-map.js';
 import { isRefusedMemory } from '../map/verdict-sweep.js';
-import { isSameDevice, named, namedAll } from './device.js';
+import { named, namedAll, unitOf } from './device.js';
 import { type Finding, findingIn, type Severity } from './finding.js';
 import type { LintRuleId } from './rules.js';
 import { rangesWithin, type Survey, type SurveyedView } from './survey.js';
@@ -135,7 +135,7 @@ function splitBy(
     const text = `${named(region)}, of ${hex(region.size)} bytes, shows in a part of the page only`;
     return { id: 'partial-page', text };
   }
-  const strangers = others.filter((other) => !isSameDevice(region, other));
+  const strangers = others.filter((other) => unitOf(other) !== unitOf(region));
   const id = strangers.length > 0 ? 'shared-page' : 'split-page';
   const verb = id === 'shared-page' ? 'shares the page with' : 'is cut by';
   return { id, text: `${named(region)} ${verb} ${namedAll(others)}: ${pieces} pieces` };

@@ -13,12 +13,12 @@ export interface LintRule {
  */
 export const lintRules = {
   'split-page': {
-    title: "a page of memory that the device's own registers cut into pieces",
+    title: 'a page of memory that registers of the same BAR cut into pieces',
     why: 'KVM maps whole pages only: every access to any byte of the page leaves the guest and is emulated. VFIO skips the pieces too.',
     cure: 'An emulated MSI-X table can go elsewhere (QEMU: x-msix-relocation=auto, or a BAR). For a register that must stay, a VMM can trap the whole page on purpose: a region of the size of the page, over the memory and below the register. It is no faster, but honest. On a host with smaller pages less of the BAR is slow.',
   },
   'shared-page': {
-    title: 'memory that shares its page with another device',
+    title: 'memory that shares its page with another BAR or device',
     why: 'KVM maps whole pages only: every access to any byte of the page leaves the guest and is emulated. VFIO skips the pieces too.',
     cure: 'Have the guest place them on different pages: firmware that aligns BARs to pages of the host, or Linux in the guest with pci=resource_alignment=16@DOMAIN:BUS:SLOT.FUNCTION (16 for 2^16 bytes). Or take a host with smaller pages.',
   },
