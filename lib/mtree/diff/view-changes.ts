@@ -51,13 +51,26 @@ function changeAt(
   const hasCome = after !== undefined && moves.come.has(placementOf(after, identify));
   if (before && after) {
     const aspects = changedAspects(before, after, identify);
-    if (aspects.length === 0 || (hasLeft && hasCome)) return undefined;
+    const isTold =
+      (hasLeft || isBehind(before, after, identify)) &&
+      (hasCome || isBehind(after, before, identify)) &&
+      (hasLeft || hasCome);
     const { first, last } = before;
+    if (aspects.length === 0 || isTold) return undefined;
     return { kind: 'changed', first, last, before, after, aspects };
   }
   if (before && !hasLeft) return { kind: 'gone', first: before.first, last: before.last, before };
   if (after && !hasCome) return { kind: 'new', first: after.first, last: after.last, after };
   return undefined;
+}
+
+/** Whether `background` shows where `piece` doesn't because the latter lies in it, as in the region of a bus. */
+function isBehind(background: ShownPiece, piece: ShownPiece, identify: Identify): boolean {
+  const name = identify(background.region);
+  for (let at = piece.region.parent; at !== undefined; at = at.parent) {
+    if (identify(at) === name) return true;
+  }
+  return false;
 }
 
 function changedAspects(a: ShownPiece, b: ShownPiece, identify: Identify): ChangedAspect[] {

@@ -5,7 +5,7 @@ import { assumedConsumers } from '../map/assumed-consumers.js';
 import type { Consumer } from '../map/consumer.js';
 import type { MapVerdict } from '../map/page-map.js';
 import { isRefusedMemory } from '../map/verdict-sweep.js';
-import { named, namedAll, unitOf } from './device.js';
+import { isWithin, named, namedAll, unitOf } from './device.js';
 import { type Finding, findingIn, type Severity } from './finding.js';
 import type { LintRuleId } from './rules.js';
 import { rangesWithin, type Survey, type SurveyedView } from './survey.js';
@@ -17,7 +17,11 @@ interface RefusedMemory {
   readonly range: FlatRange;
 }
 
-/** Pages with memory of which no slot of KVM can be made, on a host with pages of `pageSize` bytes. */
+/**
+ * Pages with memory of which no slot of KVM can be made, on a host with pages of `pageSize` bytes. A piece without a
+ * whole page is silently left out, wherever it lies; a larger one that isn't congruent is refused by the kernel
+ * (QEMU: kvm_align_section).
+ */
 export function* slotlessMemory(
   { views }: Survey,
   pageSize: bigint,
@@ -25,16 +29,24 @@ export function* slotlessMemory(
 ): Generator<Finding> {
   const [kvm] = consumers(pageSize);
   for (const view of views) {
-    let page = -1n;
+    let told = -1n;
     for (const refused of refusedBy(kvm, view, work)) {
-      if (refused.verdict.code === 'not-congruent') yield unalignedFinding(view, refused, pageSize);
-      if (refused.verdict.code !== 'sub-page') continue;
-      const { first } = refused.verdict;
-      if (first - (first % pageSize) === page) continue;
-      page = first - (first % pageSize);
-      yield pageFinding(view, page, pageSize, refused.range);
+      const { first, last, code } = refused.verdict;
+      if (code === 'not-congruent' && holdsPage(first, last, pageSize)) {
+        yield unalignedFinding(view, refused, pageSize);
+        continue;
+      }
+      for (let page = first - (first % pageSize); page <= last; page += pageSize) {
+        if (page > told) yield pageFinding(view, page, pageSize, refused.range);
+        told = page;
+      }
     }
   }
+}
+
+function holdsPage(first: bigint, last: bigint, pageSize: bigint): boolean {
+  const firstPage = first + ((pageSize - (first % pageSize)) % pageSize);
+  return firstPage + pageSize - 1n <= last;
 }
 
 /**
@@ -82,18 +94,15 @@ function* refusedBy(consumer: Consumer, view: SurveyedView, work: Work): Generat
   }
 }
 
-/** A slot that isn't congruent is refused by the kernel, unless no whole page of it is left after rounding. */
 function unalignedFinding(
   view: SurveyedView,
   { verdict: { first, last }, range }: RefusedMemory,
   pageSize: bigint,
 ): Finding {
-  const firstPage = first + ((pageSize - (first % pageSize)) % pageSize);
-  const hasPage = firstPage + pageSize - 1n <= last;
   const [address, offset] = [first % pageSize, (range.offset + first - range.address) % pageSize];
   return findingIn(view, {
     id: 'not-congruent',
-    severity: hasPage ? 'warning' : 'note',
+    severity: 'warning',
     first,
     last,
     regions: [range.region],
@@ -109,8 +118,9 @@ function pageFinding(
 ): Finding {
   const last = page + pageSize - 1n;
   const parts = rangesWithin(view, page, last);
-  const others = [...new Set(parts.map((part) => part.region))].filter((it) => it !== region);
-  const { id, text } = splitBy(region, others, parts.length);
+  const showing = parts.filter((part) => !isBackground(part.region, region));
+  const others = [...new Set(showing.map((part) => part.region))].filter((it) => it !== region);
+  const { id, text } = splitBy(region, others, showing.length);
   return findingIn(view, {
     id,
     severity: pageSeverity([region, ...others], pageSize),
@@ -119,6 +129,12 @@ function pageFinding(
     regions: [region, ...others],
     text,
   });
+}
+
+/** Whether `other` is what shows where a bus has nothing: it is nobody's neighbour. */
+function isBackground(other: MemoryRegion, region: MemoryRegion): boolean {
+  const unit = unitOf(region);
+  return other !== unit && isWithin(unit, other);
 }
 
 /** Who is to blame that a page isn't whole. */
