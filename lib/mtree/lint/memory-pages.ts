@@ -51,7 +51,7 @@ function holdsPage(first: bigint, last: bigint, pageSize: bigint): boolean {
 
 /**
  * Memory that VFIO's listener leaves out. It concerns somebody only where a device is assigned, which shows by mapped
- * memory of a device.
+ * memory of a device. RAM that is smaller than a page, such as a TPM's, is nothing that devices access.
  */
 export function* dmaSkippedMemory(
   { views, shown }: Survey,
@@ -64,9 +64,10 @@ export function* dmaSkippedMemory(
     for (const { verdict, range } of refusedBy(vfio, view, work)) {
       const { first, last, code } = verdict;
       const { region } = range;
+      const isRam = region.kind !== 'ram-device' && region.size >= pageSize;
       yield findingIn(view, {
         id: 'dma-skipped',
-        severity: isAssigned && region.kind !== 'ram-device' ? 'warning' : 'note',
+        severity: isAssigned && isRam ? 'warning' : 'note',
         first,
         last,
         regions: [region],
