@@ -1,6 +1,6 @@
-import { hex } from '../../address.js';
-import { FlatviewError } from '../../errors.js';
+import { checkRules } from '../../mapping/mapping-rules.js';
 import type { AddressSpace } from '../../memory/address-space.js';
+import { slotRules } from './assumed-rules.js';
 import { type Finding, severities } from './finding.js';
 import { hiddenRegions } from './hidden-regions.js';
 import { dmaSkippedMemory, slotlessMemory } from './memory-pages.js';
@@ -54,7 +54,7 @@ const searches: readonly Search[] = [
  */
 export function lint(spaces: readonly AddressSpace[], options: LintOptions = {}): LintReport {
   const { pageSize = 4096n, only = lintRuleIds, ignore = [], onProgress } = options;
-  assertPageSize(pageSize);
+  checkRules(slotRules(pageSize));
   const work = new Work(onProgress);
   const all = survey(spaces, work);
   const wanted = new Set(only.filter((id) => !ignore.includes(id)));
@@ -65,14 +65,6 @@ export function lint(spaces: readonly AddressSpace[], options: LintOptions = {})
     }
   }
   return { findings: withoutRepetition(findings).sort(worstFirst), pageSize, looked: work.steps };
-}
-
-function assertPageSize(pageSize: bigint): void {
-  if (pageSize > 0n && (pageSize & (pageSize - 1n)) === 0n) return;
-  throw new FlatviewError(
-    'ERR_INVALID_ARGUMENT',
-    `pages of ${hex(pageSize)} bytes: not a power of two`,
-  );
 }
 
 /** What several views show alike is one finding, in the address spaces of all of them. */

@@ -1,19 +1,19 @@
 import { hex } from '../../address.js';
+import { mapPages } from '../../mapping/map-pages.js';
+import type { MappingRules } from '../../mapping/mapping-rules.js';
+import type { RefusalCode } from '../../mapping/refusal.js';
 import type { FlatRange } from '../../memory/flat-view.js';
 import type { MemoryRegion } from '../../memory/memory-region.js';
-import { assumedConsumers } from '../map/assumed-consumers.js';
-import type { Consumer } from '../map/consumer.js';
-import type { MapVerdict } from '../map/page-map.js';
-import { isRefusedMemory } from '../map/verdict-sweep.js';
+import { dmaRules, slotRules } from './assumed-rules.js';
 import { isWithin, named, namedAll, unitOf } from './device.js';
 import { type Finding, findingIn, type Severity } from './finding.js';
 import type { LintRuleId } from './rules.js';
 import { rangesWithin, type Survey, type SurveyedView } from './survey.js';
 import type { Work } from './work.js';
 
-/** A refusal, and the range that it concerns. */
+/** A part of a range that is memory and isn't mapped. */
 interface RefusedMemory {
-  readonly verdict: MapVerdict;
+  readonly code: RefusalCode;
   readonly range: FlatRange;
 }
 
@@ -27,17 +27,17 @@ export function* slotlessMemory(
   pageSize: bigint,
   work: Work,
 ): Generator<Finding> {
-  const [kvm] = consumers(pageSize);
+  const rules = slotRules(pageSize);
   for (const view of views) {
     let told = -1n;
-    for (const refused of refusedBy(kvm, view, work)) {
-      const { first, last, code } = refused.verdict;
+    for (const { code, range } of refusedBy(rules, view, work)) {
+      const { address: first, last } = range;
       if (code === 'not-congruent' && holdsPage(first, last, pageSize)) {
-        yield unalignedFinding(view, refused, pageSize);
+        yield unalignedFinding(view, range, pageSize);
         continue;
       }
       for (let page = first - (first % pageSize); page <= last; page += pageSize) {
-        if (page > told) yield pageFinding(view, page, pageSize, refused.range);
+        if (page > told) yield pageFinding(view, page, pageSize, range);
         told = page;
       }
     }
@@ -58,12 +58,11 @@ export function* dmaSkippedMemory(
   pageSize: bigint,
   work: Work,
 ): Generator<Finding> {
-  const [, vfio] = consumers(pageSize);
+  const rules = dmaRules(pageSize);
   const isAssigned = [...shown].some(({ kind }) => kind === 'ram-device');
   for (const view of views) {
-    for (const { verdict, range } of refusedBy(vfio, view, work)) {
-      const { first, last, code } = verdict;
-      const { region } = range;
+    for (const { code, range } of refusedBy(rules, view, work)) {
+      const { address: first, last, region } = range;
       const isRam = region.kind !== 'ram-device' && region.size >= pageSize;
       yield findingIn(view, {
         id: 'dma-skipped',
@@ -77,37 +76,29 @@ export function* dmaSkippedMemory(
   }
 }
 
-const skipReasons: Readonly<Record<string, string>> = {
+const skipReasons: Partial<Record<RefusalCode, string>> = {
   'sub-page': 'no whole page of it shows here',
   'not-congruent': 'its address and its offset lie differently within a page',
   'out-of-window': 'the upper half of the addresses is left out (a BAR that is being sized)',
 };
 
-function consumers(pageSize: bigint): readonly [kvm: Consumer, vfio: Consumer] {
-  return assumedConsumers(pageSize) as unknown as readonly [Consumer, Consumer];
-}
-
-function* refusedBy(consumer: Consumer, view: SurveyedView, work: Work): Generator<RefusedMemory> {
-  for (const verdict of consumer.verdictsOn(view.space)) {
+function* refusedBy(rules: MappingRules, view: SurveyedView, work: Work): Generator<RefusedMemory> {
+  for (const { code, range } of mapPages(view.ranges, rules).refusals) {
     work.step();
-    const range = isRefusedMemory(verdict) ? view.view.lookup(verdict.first) : undefined;
-    if (range !== undefined) yield { verdict, range };
+    if (code !== 'not-ram' && code !== 'romd-off') yield { code, range };
   }
 }
 
-function unalignedFinding(
-  view: SurveyedView,
-  { verdict: { first, last }, range }: RefusedMemory,
-  pageSize: bigint,
-): Finding {
-  const [address, offset] = [first % pageSize, (range.offset + first - range.address) % pageSize];
+function unalignedFinding(view: SurveyedView, range: FlatRange, pageSize: bigint): Finding {
+  const { address, last, region, offset } = range;
+  const [guest, host] = [hex(address % pageSize), hex(offset % pageSize)];
   return findingIn(view, {
     id: 'not-congruent',
     severity: 'warning',
-    first,
+    first: address,
     last,
-    regions: [range.region],
-    text: `${named(range.region)} begins ${hex(address)} bytes into a page of the guest, with a byte that is ${hex(offset)} into one of the host`,
+    regions: [region],
+    text: `${named(region)} begins ${guest} bytes into a page of the guest, with a byte that is ${host} into one of the host`,
   });
 }
 

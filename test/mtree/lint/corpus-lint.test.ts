@@ -8,7 +8,8 @@ import type { AddressSpace, FlatRange } from '../../../lib/index.js';
 import { buildTopology } from '../../../lib/mtree/build-topology.js';
 import { type LintReport, lint } from '../../../lib/mtree/lint/lint.js';
 import { readTopology } from '../../../lib/mtree/read-topology.js';
-import { caseFiles } from '../../corpus/corpus.js';
+import { caseFiles, readSequence } from '../../corpus/corpus.js';
+import { CorpusTopology } from '../../corpus/corpus-topology.js';
 
 function withCase<T>(file: string, use: (spaces: readonly AddressSpace[]) => T): T {
   const { topology, addressSpaces } = buildTopology(readTopology(readFileSync(file)).document);
@@ -56,6 +57,16 @@ suite('lint of the corpus', () => {
       withCase(file, (spaces) => hazards(lint(spaces)).length > 0),
     );
     assert.ok(loud.length <= 20, loud.map(nameOf).join(' '));
+  });
+
+  test('a BAR that a hostile guest put over RAM is found', () => {
+    const { topology } = new CorpusTopology(readSequence('seq-pc-overlap-ram').final);
+    const { findings } = lint(topology.addressSpaces, { only: ['bar-over-ram'] });
+    assert.deepEqual(
+      findings.map(({ regions }) => regions.map(({ name }) => name)),
+      [['pvpanic', 'pc.ram']],
+    );
+    topology.close();
   });
 
   for (const pageSize of [0x1000n, 0x4000n, 0x10000n]) {

@@ -281,6 +281,12 @@ suite('lint', () => {
     assert.throws(() => lint([], { pageSize: 3000n }), { code: 'ERR_INVALID_ARGUMENT' });
   });
 
+  test('takes no longer for enormous memory', () => {
+    const topology = new MemoryTopology();
+    topology.addressSpace('memory', topology.ram('all', 1n << 64n, none));
+    assert.ok(lint(topology.addressSpaces).looked < 100);
+  });
+
   test('names all address spaces that show a finding', () => {
     const { topology, system, memory } = pc();
     topology.addressSpace('cpu', system);
