@@ -1,0 +1,10 @@
+export { diffTopologies } from './diff-topologies.js';
+export { differenceJson, differenceLines } from './difference-text.js';
+export type { ShownPiece } from './shown-piece.js';
+export {
+  type Change,
+  type ChangedAspect,
+  isSame,
+  type TopologyDifference,
+  type ViewDifference,
+} from './topology-difference.js';
