@@ -43,7 +43,7 @@ select { max-width: 28ch; }
 .buttons button { border-radius: 0; margin-left: -1px; min-width: 32px; }
 .buttons button:first-child { border-radius: 6px 0 0 6px; margin-left: 0; }
 .buttons button:last-child { border-radius: 0 6px 6px 0; }
-main { display: grid; grid-template-columns: minmax(0, 1fr) clamp(400px, 35vw, 560px); min-height: 0; }
+main { display: grid; grid-template-columns: minmax(0, 1fr) clamp(380px, 33vw, 540px); min-height: 0; }
 .picture { display: grid; grid-template-rows: auto minmax(0, 1fr) auto; min-width: 0; min-height: 0; }
 .plan { position: relative; min-height: 0; overflow: hidden; }
 .plan canvas { position: absolute; inset: 0; display: block; cursor: crosshair; touch-action: none; }
@@ -72,11 +72,11 @@ dd { margin: 0; overflow-wrap: anywhere; }
 .tablebar h2 { margin-right: auto; }
 .rows { overflow: auto; min-height: 0; }
 table { border-collapse: collapse; width: 100%; font-size: 12px; }
-th, td { text-align: left; padding: 1px 8px; white-space: nowrap; }
+th, td { text-align: left; padding: 1px 6px; white-space: nowrap; }
 th { position: sticky; top: 0; background: var(--panel); color: var(--quiet); font-weight: 600; z-index: 1; }
 th:first-child, td:first-child { padding-left: 16px; }
 td { border-top: 1px solid var(--line); }
-td.name { max-width: 140px; width: 99%; overflow: hidden; text-overflow: ellipsis; }
+td.name { max-width: 110px; width: 99%; overflow: hidden; text-overflow: ellipsis; }
 tr[aria-current="true"] td { background: color-mix(in srgb, var(--accent) 16%, transparent); }
 td button { border: 0; background: none; padding: 0; min-height: 24px; color: var(--accent); font-family: var(--mono); font-size: 12px; }
 td button:hover { text-decoration: underline; }

@@ -186,7 +186,7 @@ function layerColumns(
     placements.sort((a, b) => (a.first < b.first ? -1 : 1));
     return {
       kind: 'layer',
-      heading: layer === 0 ? 'top of the stack' : `${layer} below`,
+      heading: layer === 0 ? 'top' : `${layer} below`,
       track: trackOf(placements, scale),
       look: (index) => {
         const placement = placements[index];

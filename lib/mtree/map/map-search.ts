@@ -1,4 +1,4 @@
-import type { Extent, MapRange, MapRegion, SpaceMap } from './page-map.js';
+import type { Extent, MapRange, MapRegion, Placement, SpaceMap } from './page-map.js';
 
 /** Something that a search found. */
 export interface Found extends Extent {
@@ -20,7 +20,7 @@ export function addressIn(text: string): bigint | undefined {
 
 /**
  * What a text finds: what shows with the text in its name, whatever their case, and then regions of such a name that
- * show nowhere.
+ * show nowhere. Where there is none, what shows at the address that the text is.
  */
 export function search(
   text: string,
@@ -30,6 +30,22 @@ export function search(
 ): Found[] {
   const wanted = text.trim().toLowerCase();
   if (wanted === '') return [];
+  const named = searchName(wanted, placements, pieces, regions);
+  if (named.length > 0) return named;
+  const address = addressIn(text);
+  return address === undefined
+    ? []
+    : pieces
+        .filter(({ first, last }) => first <= address && last >= address)
+        .map((range) => ({ ...range, range }));
+}
+
+function searchName(
+  wanted: string,
+  placements: readonly Placement[],
+  pieces: readonly MapRange[],
+  regions: readonly MapRegion[],
+): Found[] {
   const matches = regions.map(({ name }) => name.toLowerCase().includes(wanted));
   const found: Found[] = [];
   const shown = new Set<number>();

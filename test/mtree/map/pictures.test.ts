@@ -221,6 +221,8 @@ suite('searching a map', () => {
       [0xfebd1074n, true],
     ]);
     assert.deepEqual(found('bar 2 mmaps'), [[0xfebd1000n, false]]);
+    assert.deepEqual(found('febd_1071'), [[0xfebd1070n, true]]);
+    assert.deepEqual(found('febd2000'), []);
     assert.deepEqual(found(' '), []);
   });
 

@@ -103,7 +103,7 @@ function facts(
     if (side.space.consumers.length > 0 && page) add('page', pageText(page, pageSize));
     const way = winnerWay(side, range, address);
     if (way !== '') add('seen through', way);
-    if (region?.owner) add('owner', region.owner);
+    if (region?.owner) add('owner', region.owner.replace(/^(?:owner|parent):\{(.*)\}$/, '$1'));
   }
   for (const { name, verdict } of verdictsAt(side, address)) {
     if (verdict === undefined) continue;

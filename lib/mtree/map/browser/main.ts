@@ -3,7 +3,7 @@ import { spaceNames } from '../changed-spaces.js';
 import { layOut, type MapScene } from '../map-scene.js';
 import { addressIn } from '../map-search.js';
 import { type PackedMap, unpackMap } from '../map-transport.js';
-import type { PageMap } from '../page-map.js';
+import type { Extent, PageMap } from '../page-map.js';
 import { stateColours, verdictColours } from '../state-colours.js';
 import { type CellState, consumerWord, stateWords } from '../state-words.js';
 import { isRefusedMemory } from '../verdict-sweep.js';
@@ -41,7 +41,7 @@ class MapPage {
   #mode: ScaleMode = 'even';
   #isWithDisabled = false;
   #selected: bigint | undefined;
-  #found: readonly bigint[] = [];
+  #found: readonly Extent[] = [];
   #nextFound = 0;
 
   constructor(states: readonly State[]) {
@@ -128,16 +128,20 @@ class MapPage {
     return form;
   }
 
-  /** To the next thing of the name; or, if there is none, to the address that the text is. */
+  /** To the next thing that was found: where that holds the address that was typed, to this. */
   #goToFound(): void {
-    const found = this.#found[this.#nextFound] ?? addressIn(this.#searchBox.value);
-    if (found === undefined) {
+    const address = addressIn(this.#searchBox.value);
+    const next = this.#found[this.#nextFound];
+    const isWithin =
+      address !== undefined && (!next || (next.first <= address && next.last >= address));
+    const wanted = isWithin ? address : next?.first;
+    if (wanted === undefined) {
       this.#spoken.textContent = 'Nothing found';
       return;
     }
     this.#nextFound = (this.#nextFound + 1) % Math.max(this.#found.length, 1);
-    this.#select(found);
-    this.#plan.reveal(found);
+    this.#select(wanted);
+    this.#plan.reveal(wanted);
   }
 
   #scaleTools(): HTMLElement {

@@ -1,26 +1,11 @@
 import type { AddressScale } from '../address-scale.js';
-import type { Column, Look, MapScene, SceneSide } from '../map-scene.js';
+import type { Look, MapScene, SceneSide } from '../map-scene.js';
 import { sizeText } from '../size-text.js';
 import { stateColours } from '../state-colours.js';
 import { type DenseRun, type DrawnStretch, denseRuns } from '../track.js';
 import { element } from './dom.js';
+import { type ColumnPlaces, type PlacedColumn, placeColumns, size } from './place-columns.js';
 import { PictureViewport } from './viewport.js';
-
-/** Pixels. */
-const size = {
-  edge: 14,
-  overview: 26,
-  heading: 26,
-  character: 7,
-  page: 8,
-  mark: 36,
-  narrowMark: 20,
-  change: 10,
-  gap: 8,
-};
-
-/** Narrower pictures have narrow marks. */
-const narrow = 600;
 
 /** What the plan tells the page. */
 export interface PlanEvents {
@@ -32,13 +17,6 @@ export interface PlanEvents {
   clear(): void;
 }
 
-/** A column and where it is drawn. */
-interface Placed {
-  readonly column: Column;
-  readonly left: number;
-  readonly width: number;
-}
-
 /** The picture: an overview to scale of the whole, addresses, and columns. */
 export class Plan {
   readonly box: HTMLElement;
@@ -47,8 +25,7 @@ export class Plan {
   readonly #context: CanvasRenderingContext2D;
   readonly #events: PlanEvents;
   #scene: MapScene | undefined;
-  #placed: readonly Placed[] = [];
-  #changesLeft = 0;
+  #places: ColumnPlaces = { columns: [], changesLeft: undefined };
   #width = 0;
   #selected: bigint | undefined;
   #isDue = false;
@@ -118,7 +95,7 @@ export class Plan {
     context.clip();
     context.translate(0, size.heading);
     this.#drawFolds(scene, colours);
-    for (const placed of this.#placed) this.#drawColumn(placed, colours);
+    for (const placed of this.#places.columns) this.#drawColumn(placed, colours);
     this.#drawChanges(scene, colours);
     this.#drawAddresses(scene, colours);
     this.#drawSelection(scene, colours);
@@ -142,45 +119,11 @@ export class Plan {
     this.canvas.style.height = `${height}px`;
     this.#context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.view.resize(height - size.heading);
-    if (this.#scene) this.#placeColumns(this.#scene);
+    if (this.#scene) this.#places = placeColumns(this.#scene, width);
     this.redraw();
   }
 
-  /** Columns of fixed width first; what answers and the layers share the rest. */
-  #placeColumns({ sides, digits, changes }: MapScene): void {
-    const start = size.edge + size.overview + size.gap + digits * size.character + size.gap;
-    const columns = sides.flatMap((side) => side.columns);
-    const count = (kind: Column['kind']) => columns.filter((column) => column.kind === kind).length;
-    const mark = this.#width < narrow ? size.narrowMark : size.mark;
-    const fixed = count('verdict') * mark + count('pages') * size.page;
-    const gaps = sides.length * size.gap * 2 + (sides.length > 1 ? size.change : 0);
-    const room = Math.max(this.#width - start - size.edge - fixed - gaps, 0);
-    const layers = count('layer');
-    const answer = Math.max(
-      60,
-      Math.min(340, room / (sides.length + Math.min(layers, 3) * (sides.length > 1 ? 0.3 : 0.6))),
-    );
-    const layer = Math.max(18, Math.min(200, (room - answer * sides.length) / Math.max(layers, 1)));
-    const widths = { pages: size.page, answer, verdict: mark, layer };
-    let left = start;
-    const placed: Placed[] = [];
-    for (const [index, side] of sides.entries()) {
-      if (index > 0) {
-        this.#changesLeft = left;
-        left += size.change;
-      }
-      for (const column of side.columns) {
-        if (column.kind === 'layer' && placed.at(-1)?.column.kind !== 'layer') left += size.gap;
-        placed.push({ column, left, width: widths[column.kind] });
-        left += widths[column.kind];
-      }
-      left += size.gap;
-    }
-    this.#placed = placed;
-    if (changes.length === 0) this.#changesLeft = 0;
-  }
-
-  #drawColumn({ column, left, width }: Placed, colours: PageColours): void {
+  #drawColumn({ column, left, width }: PlacedColumn, colours: PageColours): void {
     const stretches = [...column.track.drawn(this.view)];
     for (const stretch of stretches) {
       if (column.kind === 'pages') this.#drawBracket(stretch, left);
@@ -276,6 +219,11 @@ export class Plan {
     }
     const room = width - 14;
     const label = fittedText(context, look.label, room);
+    const upright = to - from - 14;
+    if (label !== look.label && upright > Math.max(room, 50) * 1.2) {
+      this.#drawUpright(fittedText(context, look.label, upright), left + width / 2, from + 7);
+      return;
+    }
     if (label === '') return;
     context.fillText(label, left + 7, y);
     const noteWidth = context.measureText(look.note).width;
@@ -287,9 +235,19 @@ export class Plan {
     context.globalAlpha = 1;
   }
 
+  /** A label from the top downwards, for a block that is taller than it is wide. */
+  #drawUpright(label: string, x: number, y: number): void {
+    const context = this.#context;
+    context.save();
+    context.translate(x, y);
+    context.rotate(Math.PI / 2);
+    context.fillText(label, 0, 0);
+    context.restore();
+  }
+
   /** Where space is folded: how much of it, between the columns. */
   #drawFolds({ scale }: MapScene, colours: PageColours): void {
-    const answers = this.#placed.filter(({ column }) => column.kind === 'answer');
+    const answers = this.#places.columns.filter(({ column }) => column.kind === 'answer');
     const context = this.#context;
     context.font = fonts.quiet;
     context.textBaseline = 'middle';
@@ -306,20 +264,21 @@ export class Plan {
       context.fillStyle = colours.quiet;
       for (const { left, width } of answers) {
         const text = `⋮  ${sizeText(segment.last - segment.first + 1n)} of nothing`;
-        if (bottom - top >= 11) context.fillText(text, left + 8, y, width);
-        else context.fillText('⋮', left + 8, y);
+        const isRoom = bottom - top >= 11 && context.measureText(text).width <= width - 8;
+        context.fillText(isRoom ? text : '⋮', left + 8, y);
       }
     }
   }
 
   #drawChanges({ changeTrack }: MapScene, colours: PageColours): void {
-    if (this.#changesLeft === 0) return;
+    const { changesLeft } = this.#places;
+    if (changesLeft === undefined) return;
     const context = this.#context;
     context.fillStyle = colours.changed;
     for (const { top, bottom } of changeTrack.drawn(this.view)) {
       const height = Math.max(bottom - top - 1, 2);
       context.beginPath();
-      context.roundRect(this.#changesLeft - 2, top, 6, height, 3);
+      context.roundRect(changesLeft - 2, top, 6, height, 3);
       context.fill();
     }
   }
@@ -397,7 +356,7 @@ export class Plan {
     context.font = fonts.heading;
     context.textBaseline = 'middle';
     context.fillStyle = colours.quiet;
-    for (const { column, left, width } of this.#placed) {
+    for (const { column, left, width } of this.#places.columns) {
       if (column.kind === 'pages') continue;
       const text = fittedText(context, column.heading, width - 2);
       context.fillText(text, left, size.heading / 2);

@@ -1,10 +1,10 @@
 import type { MapChange } from '../map-changes.js';
 import type { MapScene, SceneSide } from '../map-scene.js';
 import { search } from '../map-search.js';
-import type { MapRange } from '../page-map.js';
+import type { Extent, MapRange } from '../page-map.js';
 import { sizeText } from '../size-text.js';
 import { stateColours } from '../state-colours.js';
-import { stateWords } from '../state-words.js';
+import { consumerWord, stateWords } from '../state-words.js';
 import { isRefusedMemory } from '../verdict-sweep.js';
 import { verdictsAt } from './details.js';
 import { button, element, swatch } from './dom.js';
@@ -64,11 +64,11 @@ export class RangeTable {
     this.#refill();
   }
 
-  /** Shows what `text` finds. @returns The first address of each. */
-  search(text: string): readonly bigint[] {
+  /** Shows what `text` finds. @returns Where each thing lies. */
+  search(text: string): readonly Extent[] {
     this.#text = text;
     this.#refill();
-    return text.trim() === '' ? [] : this.#rows.map(({ first }) => first);
+    return text.trim() === '' ? [] : this.#rows;
   }
 
   select(address: bigint | undefined): void {
@@ -141,10 +141,11 @@ export class RangeTable {
     const state = range
       ? [swatch(stateColours[range.state].fill), ` ${stateWords[range.state].word}`]
       : [word];
-    const verdicts = verdictsAt(side, first).map(({ verdict }) => {
+    const verdicts = verdictsAt(side, first).map(({ name: consumer, verdict }) => {
       const isRefused = verdict !== undefined && isRefusedMemory(verdict);
-      const text = verdict === undefined || verdict.code === 'not-ram' ? '–' : verdict.code;
-      return element('td', { class: isRefused ? 'refused' : '' }, text);
+      const refusal = isRefused ? verdict.code : '–';
+      const text = verdict?.mapped ? consumerWord(consumer).letter : refusal;
+      return element('td', { class: isRefused ? 'refused' : '', title: verdict?.text }, text);
     });
     return element(
       'tr',
