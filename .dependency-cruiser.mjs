@@ -15,7 +15,7 @@ const leaves = ['address', 'errors'];
 
 // What a user loads: the package itself, its parts, and the command.
 const entries =
-  '^lib/(index|(kvm|mapping|mtree/(diff|lint|map)|pci|simulated|vfio)/index|cli/main)\\.ts$';
+  '^lib/(index|mtree/map/browser/main|(kvm|mapping|mtree/(diff|lint|map|recording)|pci|simulated|vfio)/index|cli/main)\\.ts$';
 
 const anyOf = (names) => `(${names.join('|')})`;
 

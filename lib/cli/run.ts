@@ -120,7 +120,7 @@ function addLint(program: Command, session: Session, done: (status: number) => v
 
 function addMap(program: Command, session: Session, done: (status: number) => void): void {
   program
-    .command('map <INPUT>')
+    .command('map <INPUT> [AFTER]')
     .description('draw the stack: what shows, what it hides, and which pages can be mapped')
     .option('--as <NAME>', 'of this address space (default: memory, or the first one)')
     .option('--from <ADDRESS>', 'from this address on (hexadecimal)')
@@ -129,7 +129,9 @@ function addMap(program: Command, session: Session, done: (status: number) => vo
     .option('--width <COLUMNS>', 'characters of a line (default: those of the terminal, or 100)')
     .option('--color <WHEN>', 'colour it: auto, always or never', 'auto')
     .option('--json', 'print it as JSON')
-    .action(async (input, options) => done(await drawMap(session, input, options)));
+    .option('--svg <FILE>', 'write it as a picture for documents')
+    .option('--html <FILE>', 'write it as a page to look at, search and zoom in')
+    .action(async (input, after, options) => done(await drawMap(session, input, after, options)));
 }
 
 function addPreflight(program: Command, session: Session, done: (status: number) => void): void {

@@ -65,7 +65,6 @@ function assumed(name: string, what: string, rules: MappingRules): Consumer {
 
 function mappedVerdict(what: string, mapping: PageMapping): MapVerdict {
   const [first, last] = [mapping.address, endOf(mapping) - 1n];
-  const how = mapping.readonly ? ', for reading alone' : '';
-  const text = `${what} can show ${hex(first)}-${hex(last)}${how}`;
+  const text = `${what} can show it${mapping.readonly ? ', for reading alone' : ''}`;
   return { first, last, mapped: true, code: 'mapped', text };
 }

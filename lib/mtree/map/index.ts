@@ -1,6 +1,13 @@
 export { assumedConsumers } from './assumed-consumers.js';
 export { buildPageMap, type PageMapOptions } from './build-page-map.js';
 export { type Consumer, listeningConsumers } from './consumer.js';
+export { type HtmlMapState, htmlMap } from './html-map.js';
+export {
+  type ConsumerChange,
+  type MapChange,
+  type MapSide,
+  mapChanges,
+} from './map-changes.js';
 export { mapWindow } from './map-window.js';
 export type {
   ConsumerMap,
@@ -16,4 +23,5 @@ export type {
 } from './page-map.js';
 export { pageMapJson } from './page-map-json.js';
 export type { WalkProgress } from './place-regions.js';
+export { type SvgMapOptions, svgMap } from './svg-map.js';
 export { type TerminalMapOptions, terminalMapLines } from './terminal-map.js';

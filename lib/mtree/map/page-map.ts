@@ -1,5 +1,3 @@
-import type { RegionKind } from '../../memory/region-state.js';
-
 /**
  * The stack at a glance, as plain data: what shows at each address of each address space, what lies below it, what its
  * pages are, and what becomes of them. `buildPageMap` makes it; `terminal-map.ts`, `svg-map.ts`, `html-map.ts` and
@@ -19,7 +17,8 @@ export interface PageMap {
 /** What is told of a region. */
 export interface MapRegion {
   readonly name: string;
-  readonly kind: RegionKind;
+  /** What kind of region it is: a `RegionKind` of the package. */
+  readonly kind: string;
   readonly priority: number;
   /** In bytes. */
   readonly size: bigint;

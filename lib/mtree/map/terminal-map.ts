@@ -12,6 +12,7 @@ import { PlacementStack } from './placement-stack.js';
 import { shadowsOf } from './shadows.js';
 import { sizeText } from './size-text.js';
 import { type CellState, consumerWord, stateWords } from './state-words.js';
+import { clean } from './terminal-name.js';
 import { type Painter, painted, plain } from './terminal-paint.js';
 import { stripLines } from './terminal-strip.js';
 import { isRefusedMemory, outcomeOf, VerdictSweep } from './verdict-sweep.js';
@@ -26,9 +27,6 @@ export interface TerminalMapOptions {
 
 /** Lines narrower than this have no place for sizes and for what is hidden. */
 const wide = 72;
-
-/** Longest name that is printed. */
-const nameLimit = 48;
 
 /** The map for people: of each space a strip with a cell for each page, then a line for each range. */
 export function* terminalMapLines(
@@ -288,10 +286,4 @@ function nameText(region: MapRegion | undefined, offset: bigint): string {
 /** As much of a text as there is room for. */
 function fitted(text: string, room: number): string {
   return text.length <= room ? text : `${text.slice(0, Math.max(room - 1, 0))}…`;
-}
-
-/** A name as it can be printed: a dump may hold anything. */
-function clean(name: string): string {
-  const printable = name.replaceAll(/\p{C}/gu, '?');
-  return printable.length <= nameLimit ? printable : `${printable.slice(0, nameLimit - 1)}…`;
 }

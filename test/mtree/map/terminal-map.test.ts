@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { describe as suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { flatview } from '../../cli/command.js';
@@ -90,5 +93,41 @@ suite('flatview map in a terminal', () => {
       ['0000:03:00.0 BAR 2 mmaps[0]', '0000:03:00.0 BAR 2'],
     );
     assert.equal(consumers[0].verdicts[0].code, 'sub-page');
+  });
+
+  test('tells what changed between two inputs, or that nothing did', async () => {
+    const later = dump.replace('rtl8168', 'rtl8168-slow-page');
+    const { status, stdout } = await flatview(['map', dump, later, '--json']);
+    assert.equal(status, 0);
+    const [{ address_space, changes }] = JSON.parse(stdout);
+    assert.equal(address_space, 'memory');
+    assert.deepEqual(
+      changes.map(({ first, before, after }: Record<string, { state: string }>) => [
+        first,
+        before!.state,
+        after!.state,
+      ]),
+      [
+        ['0xfebd1000', 'device', 'trapped'],
+        ['0xfebd1078', 'device', 'trapped'],
+      ],
+    );
+    const same = await flatview(['map', dump, dump]);
+    assert.deepEqual([same.status, same.stdout], [1, 'memory: nothing changed\n']);
+    assert.equal((await flatview(['map', dump, later, '--svg', 'x.svg'])).status, 2);
+  });
+
+  test('writes files as a whole, or says why not', async () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'flatview-map-'));
+    const [svg, html] = [path.join(folder, 'a.svg'), path.join(folder, 'a.html')];
+    const { status, stdout } = await flatview(['map', dump, '--svg', svg, '--html', html]);
+    assert.deepEqual([status, stdout], [0, '']);
+    assert.match(readFileSync(svg, 'utf8'), /^<svg/);
+    assert.match(readFileSync(html, 'utf8'), /^<!doctype html>/);
+    assert.deepEqual(readdirSync(folder).sort(), ['a.html', 'a.svg']);
+    const missing = await flatview(['map', dump, '--svg', path.join(folder, 'no', 'a.svg')]);
+    assert.equal(missing.status, 2);
+    assert.match(missing.stderr, /cannot be written/);
+    rmSync(folder, { recursive: true });
   });
 });

@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+import { styleSheet } from './html-style.js';
+import { inlineScript } from './inline-script.js';
+import { packMap } from './map-transport.js';
+import type { PageMap } from './page-map.js';
+
+/** One state that a page shows. */
+export interface HtmlMapState {
+  /** What it is called, such as the name of the dump. */
+  readonly title: string;
+  readonly map: PageMap;
+}
+
+const entry = new URL('./browser/main.js', import.meta.url);
+
+/**
+ * The map as one page that needs nothing else: no network, and no right but to run its own script. Two states are shown
+ * side by side, with what changed from the first to the second.
+ */
+export function htmlMap(
+  states: readonly [HtmlMapState] | readonly [HtmlMapState, HtmlMapState],
+): string {
+  const packed = states.map(({ title, map }) => packMap(title, map));
+  // A `<` in data could end the element that it stands in.
+  const data = JSON.stringify(packed).replaceAll('<', '\\u003c');
+  const script = `\n${inlineScript(entry).replaceAll('</script', '<\\/script')}\n`;
+  const style = `\n${styleSheet}\n`;
+  const policy = `default-src 'none'; script-src '${hashOf(script)}'; style-src '${hashOf(style)}'; base-uri 'none'; form-action 'none'`;
+  const title = escaped(states.map((state) => state.title).join(' → '));
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title} - memory map</title>
+<style>${style}</style>
+</head>
+<body>
+<noscript>This page draws its map with a script; flatview map without --html prints the same as text.</noscript>
+<script type="application/json" id="map-data">${data}</script>
+<script>${script}</script>
+</body>
+</html>
+`;
+}
+
+function hashOf(text: string): string {
+  return `sha256-${createHash('sha256').update(text).digest('base64')}`;
+}
+
+function escaped(text: string): string {
+  const names: Readonly<Record<string, string>> = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;',
+  };
+  return text.replaceAll(/[&<>"]/g, (character) => names[character] ?? character);
+}
