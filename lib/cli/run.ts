@@ -2,8 +2,11 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { FlatviewError } from '../errors.js';
 import { demo } from './demo.js';
+import { diffInputs } from './diff.js';
 import { explainAddress } from './explain.js';
 import { flat } from './flat.js';
+import { lintInput } from './lint.js';
+import { drawMap } from './map.js';
 import { mtree } from './mtree.js';
 import { checkPassthrough } from './preflight.js';
 import { exitCode, Session, type Streams } from './session.js';
@@ -78,6 +81,9 @@ function commandLine(session: Session, streams: Streams, done: (status: number) 
       done(await explainAddress(session, input, address, options)),
     );
 
+  addDiff(program, session, done);
+  addLint(program, session, done);
+  addMap(program, session, done);
   addPreflight(program, session, done);
 
   program
@@ -86,6 +92,44 @@ function commandLine(session: Session, streams: Streams, done: (status: number) 
     .action(async () => done(await demo(session)));
 
   return program;
+}
+
+function addDiff(program: Command, session: Session, done: (status: number) => void): void {
+  program
+    .command('diff <BEFORE> <AFTER>')
+    .description('say what changed in the flat views: two dumps, before and after a BAR write')
+    .option('--as <NAME>', 'in this address space only')
+    .option('--json', 'print it as JSON')
+    .action(async (before, after, options) =>
+      done(await diffInputs(session, before, after, options)),
+    );
+}
+
+function addLint(program: Command, session: Session, done: (status: number) => void): void {
+  program
+    .command('lint <INPUT>')
+    .description('look for hazards: pages that cannot be mapped, regions that hide each other')
+    .option('--as <NAME>', 'in this address space only')
+    .option('--page-size <SIZE>', 'as on a host with pages of this size: 4K, 16K, 64K', '4K')
+    .option('--level <LEVEL>', 'what counts: error, warning or note (default: warning)')
+    .option('--only <IDS>', 'look for these only, and count notes too: split-page,shared-page')
+    .option('--ignore <IDS>', "don't look for these")
+    .option('--json', 'print it as JSON')
+    .action(async (input, options) => done(await lintInput(session, input, options)));
+}
+
+function addMap(program: Command, session: Session, done: (status: number) => void): void {
+  program
+    .command('map <INPUT>')
+    .description('draw the stack: what shows, what it hides, and which pages can be mapped')
+    .option('--as <NAME>', 'of this address space (default: memory, or the first one)')
+    .option('--from <ADDRESS>', 'from this address on (hexadecimal)')
+    .option('--to <ADDRESS>', 'up to this address')
+    .option('--page-size <SIZE>', 'as on a host with pages of this size: 4K, 16K, 64K', '4K')
+    .option('--width <COLUMNS>', 'characters of a line (default: those of the terminal, or 100)')
+    .option('--color <WHEN>', 'colour it: auto, always or never', 'auto')
+    .option('--json', 'print it as JSON')
+    .action(async (input, options) => done(await drawMap(session, input, options)));
 }
 
 function addPreflight(program: Command, session: Session, done: (status: number) => void): void {

@@ -21,6 +21,18 @@ export class TextOutput {
     return 'isTTY' in this.#stream && this.#stream.isTTY === true && !noColour;
   }
 
+  /** Characters in a line of the terminal; `undefined` where there is none. */
+  get columns(): number | undefined {
+    return 'columns' in this.#stream && typeof this.#stream.columns === 'number'
+      ? this.#stream.columns
+      : undefined;
+  }
+
+  /** Writes over the line that was written so last, on a terminal. Doesn't wait for it. */
+  overwrite(text: string): void {
+    this.#stream.write(`\r\u001b[2K${text}`);
+  }
+
   /**
    * Writes lines, each with its end, and returns when the last one was taken over.
    *

@@ -36,6 +36,8 @@ export interface MappingRules {
     | undefined;
   /** A reason of its own to leave a range out: the same for all that shows of a region in one way. */
   readonly refuse?: (range: FlatRange) => Reason | undefined;
+  /** Where the first byte of a region lies in this process. Default: where its memory does, if it has any. */
+  readonly hostAddressOf?: (region: RamRegion) => bigint;
 }
 
 /** Addresses at which mappings are cut: `origin`, and all that are a multiple of `size` away from it. */
@@ -86,7 +88,8 @@ export function judge(range: FlatRange, rules: MappingRules): Backing | Reason {
     return { code: 'romd-off', detail: () => 'reads go to the callbacks of the rom device' };
   }
   const { memory } = region;
-  if (memory === undefined || memory.closed) {
+  const base = rules.hostAddressOf?.(region) ?? (memory?.closed ? undefined : memory?.hostAddress);
+  if (base === undefined) {
     const why = memory === undefined ? 'the region has no memory' : "the region's memory is closed";
     return { code: 'no-host-memory', detail: () => why };
   }
@@ -97,7 +100,7 @@ export function judge(range: FlatRange, rules: MappingRules): Backing | Reason {
       detail: () => 'nothing can be mapped for reading alone',
     };
   }
-  const hostAddress = memory.hostAddress + range.offset;
+  const hostAddress = base + range.offset;
   const delta = hostAddress - range.address;
   return delta % rules.pageSize === 0n
     ? { delta, readonly, writeonly: range.writeonly }

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { flatview } from './command.js';
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
-const pages = ['README.md', 'docs/command-line.md'];
+const pages = ['README.md', 'docs/command-line.md', 'docs/map.md'];
 
 /** The console blocks of a page: a command and what it prints, where `...` stands for any lines. */
 function consoleBlocks(page: string): { readonly args: string[]; readonly shown: string }[] {
@@ -26,7 +26,9 @@ suite('the documentation of the command line', () => {
   for (const page of pages) {
     for (const { args, shown } of consoleBlocks(page)) {
       test(`${page}: flatview ${args.join(' ')}`, async () => {
-        const inRepository = args.map((arg) => arg.replace(/^test\/corpus\//, `${repository}$&`));
+        const inRepository = args.map((arg) =>
+          arg.replace(/^(?:test\/corpus|examples\/dumps)\//, `${repository}$&`),
+        );
         const { stdout } = await flatview(inRepository);
         assert.match(`${stdout.trimEnd()}\n`, asPattern(shown));
       });

@@ -1,0 +1,76 @@
+import type { AddressSpace } from '../../memory/address-space.js';
+import { type Identify, identifier } from './shown-piece.js';
+import type { TopologyDifference, ViewDifference } from './topology-difference.js';
+import { viewChanges } from './view-changes.js';
+
+/** An address space before, and the one that corresponds to it after. */
+interface Pair {
+  readonly before: AddressSpace;
+  readonly after: AddressSpace;
+}
+
+/**
+ * What changed from one topology to another, or from one moment of a topology to another one's copy: two dumps of a
+ * machine before and after a guest wrote a BAR.
+ *
+ * Address spaces correspond by their names, and by order where several have one. Regions are the same where their names
+ * are, and their owners if both topologies tell owners.
+ */
+export function diffTopologies(
+  before: readonly AddressSpace[],
+  after: readonly AddressSpace[],
+): TopologyDifference {
+  const identify = identifier([before, after].every(tellsOwners));
+  const { pairs, gone, fresh } = pairUp(before, after);
+  return {
+    views: viewDifferences(pairs, identify),
+    spacesGone: gone.map(({ name }) => name),
+    spacesNew: fresh.map(({ name }) => name),
+  };
+}
+
+function tellsOwners(spaces: readonly AddressSpace[]): boolean {
+  return spaces.some(({ flatView }) => {
+    for (const { region } of flatView) if (region.owner !== undefined) return true;
+    return false;
+  });
+}
+
+function pairUp(
+  before: readonly AddressSpace[],
+  after: readonly AddressSpace[],
+): { readonly pairs: Pair[]; readonly gone: AddressSpace[]; readonly fresh: AddressSpace[] } {
+  const waiting = new Map<string, AddressSpace[]>();
+  for (const space of after.toReversed()) {
+    const queue = waiting.get(space.name);
+    if (queue) queue.push(space);
+    else waiting.set(space.name, [space]);
+  }
+  const pairs: Pair[] = [];
+  const gone: AddressSpace[] = [];
+  for (const space of before) {
+    const next = waiting.get(space.name)?.pop();
+    if (next) pairs.push({ before: space, after: next });
+    else gone.push(space);
+  }
+  const left = new Set([...waiting.values()].flat());
+  return { pairs, gone, fresh: after.filter((space) => left.has(space)) };
+}
+
+/** Address spaces that share a view before and after are compared once. */
+function viewDifferences(pairs: readonly Pair[], identify: Identify): ViewDifference[] {
+  const groups: { readonly names: string[]; readonly pair: Pair }[] = [];
+  const known = new Map<object, Map<object, string[]>>();
+  for (const pair of pairs) {
+    const partners = known.get(pair.before.flatView) ?? new Map<object, string[]>();
+    known.set(pair.before.flatView, partners);
+    const names = partners.get(pair.after.flatView) ?? [];
+    if (names.length === 0) groups.push({ names, pair });
+    partners.set(pair.after.flatView, names);
+    names.push(pair.before.name);
+  }
+  return groups.flatMap(({ names, pair }) => {
+    const changes = viewChanges(pair.before.flatView, pair.after.flatView, identify);
+    return changes.length === 0 ? [] : [{ addressSpaces: [...new Set(names)], changes }];
+  });
+}

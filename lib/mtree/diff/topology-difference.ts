@@ -1,0 +1,69 @@
+import type { ShownPiece } from './shown-piece.js';
+
+/** How two topologies differ, as far as their flat views show it. */
+export interface TopologyDifference {
+  /** One element for each pair of flat views that differ, in the order of the address spaces before. */
+  readonly views: readonly ViewDifference[];
+  /** Names of address spaces that there are only before, or only after. */
+  readonly spacesGone: readonly string[];
+  readonly spacesNew: readonly string[];
+}
+
+/** How two flat views differ. */
+export interface ViewDifference {
+  /** The address spaces that have these views before and after. */
+  readonly addressSpaces: readonly string[];
+  /** Ascending by {@link Change.first}. */
+  readonly changes: readonly Change[];
+}
+
+/** What is another aspect than before where something shows before and after. */
+export type ChangedAspect = 'region' | 'offset' | 'type' | 'nonvolatile';
+
+/**
+ * One change of a flat view.
+ *
+ * - `gone`: what showed here doesn't any more, and nothing else does.
+ * - `new`: nothing showed here before.
+ * - `changed`: something else shows, or the same in another way.
+ * - `moved`: a region shows here that showed elsewhere before. What it leaves behind or covers is a change of its own
+ *   only if something else shows there, too.
+ */
+export type Change =
+  | {
+      readonly kind: 'gone';
+      readonly first: bigint;
+      readonly last: bigint;
+      readonly before: ShownPiece;
+    }
+  | {
+      readonly kind: 'new';
+      readonly first: bigint;
+      readonly last: bigint;
+      readonly after: ShownPiece;
+    }
+  | {
+      readonly kind: 'changed';
+      readonly first: bigint;
+      readonly last: bigint;
+      readonly before: ShownPiece;
+      readonly after: ShownPiece;
+      readonly aspects: readonly ChangedAspect[];
+    }
+  | {
+      readonly kind: 'moved';
+      readonly first: bigint;
+      readonly last: bigint;
+      /** From the first to the last address where it showed; something else may show in between. */
+      readonly before: ShownPiece;
+      readonly after: ShownPiece;
+      /** How far its first byte moved, in bytes; negative for downwards. */
+      readonly distance: bigint;
+    };
+
+export const changeKinds = ['gone', 'new', 'changed', 'moved'] as const;
+
+/** Whether two topologies show the same. */
+export function isSame({ views, spacesGone, spacesNew }: TopologyDifference): boolean {
+  return views.length === 0 && spacesGone.length === 0 && spacesNew.length === 0;
+}

@@ -1,0 +1,70 @@
+import { sweep } from '../../mapping/range-sweep.js';
+import type { FlatView } from '../../memory/flat-view.js';
+import { findMoves, type Move, type Moves } from './moves.js';
+import { type Identify, pieceOf, placementOf, type ShownPiece } from './shown-piece.js';
+import type { Change, ChangedAspect } from './topology-difference.js';
+
+/** Addresses over which neither view changes, and at least one shows something. */
+interface Stretch {
+  readonly before: ShownPiece | undefined;
+  readonly after: ShownPiece | undefined;
+}
+
+/** What changed from one flat view to another, ascending. */
+export function viewChanges(before: FlatView, after: FlatView, identify: Identify): Change[] {
+  const stretches = stretchesOf(before, after);
+  const moves = findMoves(
+    stretches.flatMap((stretch) => stretch.before ?? []),
+    stretches.flatMap((stretch) => stretch.after ?? []),
+    identify,
+  );
+  const told = stretches.flatMap((stretch) => changeAt(stretch, moves, identify) ?? []);
+  return [...moves.all.map(movedChange), ...told].sort((a, b) =>
+    a.first < b.first ? -1 : a.first > b.first ? 1 : 0,
+  );
+}
+
+function stretchesOf(before: FlatView, after: FlatView): Stretch[] {
+  const stretches: Stretch[] = [];
+  sweep([...before.ranges()], [...after.ranges()], (one, other, start, end) => {
+    stretches.push({
+      before: one && pieceOf(one, start, end),
+      after: other && pieceOf(other, start, end),
+    });
+  });
+  return stretches;
+}
+
+function movedChange({ before, after }: Move): Change {
+  const distance = after.first - after.offset - (before.first - before.offset);
+  const { first, last } = after;
+  return { kind: 'moved', first, last, before, after, distance };
+}
+
+/** What is to be told of a stretch. What left or came by a move is told with the move. */
+function changeAt(
+  { before, after }: Stretch,
+  moves: Moves,
+  identify: Identify,
+): Change | undefined {
+  const hasLeft = before !== undefined && moves.left.has(placementOf(before, identify));
+  const hasCome = after !== undefined && moves.come.has(placementOf(after, identify));
+  if (before && after) {
+    const aspects = changedAspects(before, after, identify);
+    if (aspects.length === 0 || (hasLeft && hasCome)) return undefined;
+    const { first, last } = before;
+    return { kind: 'changed', first, last, before, after, aspects };
+  }
+  if (before && !hasLeft) return { kind: 'gone', first: before.first, last: before.last, before };
+  if (after && !hasCome) return { kind: 'new', first: after.first, last: after.last, after };
+  return undefined;
+}
+
+function changedAspects(a: ShownPiece, b: ShownPiece, identify: Identify): ChangedAspect[] {
+  if (identify(a.region) !== identify(b.region)) return ['region'];
+  const aspects: ChangedAspect[] = [];
+  if (a.offset !== b.offset) aspects.push('offset');
+  if (a.type !== b.type) aspects.push('type');
+  if (a.nonvolatile !== b.nonvolatile) aspects.push('nonvolatile');
+  return aspects;
+}

@@ -1,0 +1,41 @@
+import type { MemoryRegion } from '../../memory/memory-region.js';
+import type { LintRuleId } from './rules.js';
+import type { SurveyedView } from './survey.js';
+
+/**
+ * How bad a finding is, from bad to harmless.
+ *
+ * - `error`: something doesn't work, or shows what it must not.
+ * - `warning`: something works slowly or by luck; most often nobody meant it.
+ * - `note`: worth knowing; ordinary machines have it.
+ */
+export const severities = ['error', 'warning', 'note'] as const;
+export type Severity = (typeof severities)[number];
+
+/** A hazard in a topology, and where it is. */
+export interface Finding {
+  readonly id: LintRuleId;
+  readonly severity: Severity;
+  /** The address spaces that show it, by their names: those that share one flat view. */
+  readonly addressSpaces: readonly string[];
+  /** First and last address that it is about, in these address spaces. */
+  readonly first: bigint;
+  readonly last: bigint;
+  /** Who it is about; the one that suffers comes first. */
+  readonly regions: readonly MemoryRegion[];
+  /** What is the matter here, for people: a sentence without its end. */
+  readonly text: string;
+}
+
+/** Whether `severity` is as bad as `level`, or worse. */
+export function isAtLeast(severity: Severity, level: Severity): boolean {
+  return severities.indexOf(severity) <= severities.indexOf(level);
+}
+
+/** A finding in `view`. */
+export function findingIn(
+  { names }: SurveyedView,
+  finding: Omit<Finding, 'addressSpaces'>,
+): Finding {
+  return { ...finding, addressSpaces: names };
+}

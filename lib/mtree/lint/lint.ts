@@ -1,0 +1,97 @@
+import { hex } from '../../address.js';
+import { FlatviewError } from '../../errors.js';
+import type { AddressSpace } from '../../memory/address-space.js';
+import { type Finding, severities } from './finding.js';
+import { hiddenRegions } from './hidden-regions.js';
+import { dmaSkippedMemory, slotlessMemory } from './memory-pages.js';
+import { misplacedRegions } from './misplaced-regions.js';
+import { equalPriorities } from './overlapping-siblings.js';
+import { barsOverRam, expandedTails } from './placed-bars.js';
+import { type LintRuleId, lintRuleIds } from './rules.js';
+import { type Survey, survey } from './survey.js';
+import { type LintProgress, Work } from './work.js';
+
+/** How {@link lint} looks, and at what. */
+export interface LintOptions {
+  /** Bytes of a page of the host, a power of two. Default: 4096. */
+  readonly pageSize?: bigint;
+  /** Look for these hazards only. Default: all. */
+  readonly only?: readonly LintRuleId[];
+  /** Don't look for these. */
+  readonly ignore?: readonly LintRuleId[];
+  readonly onProgress?: LintProgress;
+}
+
+/** What was found, and how much was looked at. */
+export interface LintReport {
+  /** The worst first; of one severity by kind, in the order of `lintRules`; of one kind by address. */
+  readonly findings: readonly Finding[];
+  readonly pageSize: bigint;
+  /** How many regions, ranges and pairs were looked at: in proportion to the size of the topology. */
+  readonly looked: number;
+}
+
+/** Finds some kinds of hazards. */
+type Search = (survey: Survey, pageSize: bigint, work: Work) => Iterable<Finding>;
+
+const searches: readonly Search[] = [
+  slotlessMemory,
+  dmaSkippedMemory,
+  (all, _pageSize, work) => equalPriorities(all, work),
+  (all, _pageSize, work) => expandedTails(all, work),
+  (all, _pageSize, work) => barsOverRam(all, work),
+  (all, _pageSize, work) => hiddenRegions(all, work),
+  (all, _pageSize, work) => misplacedRegions(all, work),
+];
+
+/**
+ * Looks for hazards in the trees and flat views of `spaces`, live ones or those of a dump. Nothing is changed.
+ *
+ * What memory can be mapped is judged as KVM and VFIO would on a host with pages of `pageSize` bytes. Each region's
+ * memory is taken to begin with a page, as a dump doesn't say where it lies.
+ *
+ * @throws `ERR_INVALID_ARGUMENT` unless the page size is a power of two
+ */
+export function lint(spaces: readonly AddressSpace[], options: LintOptions = {}): LintReport {
+  const { pageSize = 4096n, only = lintRuleIds, ignore = [], onProgress } = options;
+  assertPageSize(pageSize);
+  const work = new Work(onProgress);
+  const all = survey(spaces, work);
+  const wanted = new Set(only.filter((id) => !ignore.includes(id)));
+  const findings: Finding[] = [];
+  for (const search of searches) {
+    for (const finding of search(all, pageSize, work)) {
+      if (wanted.has(finding.id)) findings.push(finding);
+    }
+  }
+  return { findings: withoutRepetition(findings).sort(worstFirst), pageSize, looked: work.steps };
+}
+
+function assertPageSize(pageSize: bigint): void {
+  if (pageSize > 0n && (pageSize & (pageSize - 1n)) === 0n) return;
+  throw new FlatviewError(
+    'ERR_INVALID_ARGUMENT',
+    `pages of ${hex(pageSize)} bytes: not a power of two`,
+  );
+}
+
+/** What several views show alike is one finding, in the address spaces of all of them. */
+function withoutRepetition(findings: readonly Finding[]): Finding[] {
+  const known = new Map<string, Finding>();
+  for (const finding of findings) {
+    const { id, first, last, regions, addressSpaces } = finding;
+    const key = [id, first, last, ...regions.map((region) => region.id)].join(' ');
+    const before = known.get(key)?.addressSpaces ?? [];
+    const merged = [...new Set([...before, ...addressSpaces])];
+    known.set(key, { ...(known.get(key) ?? finding), addressSpaces: merged });
+  }
+  return [...known.values()];
+}
+
+function worstFirst(a: Finding, b: Finding): number {
+  return (
+    severities.indexOf(a.severity) - severities.indexOf(b.severity) ||
+    lintRuleIds.indexOf(a.id) - lintRuleIds.indexOf(b.id) ||
+    (a.first < b.first ? -1 : a.first > b.first ? 1 : 0)
+  );
+}
