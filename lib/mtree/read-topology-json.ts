@@ -71,11 +71,7 @@ function readRegions(list: JsonValue): RegionRecord[] {
 }
 
 /** One region. Siblings that don't say their order have the order in which they stand in the file. */
-export function readRegion(
-  value: JsonValue,
-  parent?: number,
-  impliedOrder = 0,
-): RegionRecord {
+export function readRegion(value: JsonValue, parent?: number, impliedOrder = 0): RegionRecord {
   const flag = (name: string) => value.optional(name)?.boolean() ?? false;
   const kind = readKind(value);
   return {

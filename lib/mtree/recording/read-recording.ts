@@ -105,12 +105,15 @@ function malformed(line: number, reason: string): FlatviewError {
 }
 
 function readStart(text: string): RecordingStart {
-  if (!text.startsWith(signature)) throw malformed(1, `no recording: it doesn't begin with ${signature}`);
+  if (!text.startsWith(signature))
+    throw malformed(1, `no recording: it doesn't begin with ${signature}`);
   return located(1, () => {
     const start = parse(text);
     const version = start.member('flatview_recording').integer(0, Number.MAX_SAFE_INTEGER);
     if (version !== recordingVersion) {
-      start.member('flatview_recording').fail(`is ${version}: version ${recordingVersion} can be read`);
+      start
+        .member('flatview_recording')
+        .fail(`is ${version}: version ${recordingVersion} can be read`);
     }
     const started = new Date(start.member('started').string());
     if (Number.isNaN(started.getTime())) start.member('started').fail('is no date');

@@ -57,17 +57,25 @@ export class RecordedTopology {
    * Carries out the next step, as one transaction.
    *
    * @returns The step; `undefined` at the end.
-   * @throws `ERR_MALFORMED_INPUT` with the line, where the step can't be understood or isn't possible; what can't be
-   *   rendered, as when it was made. The topology is as it was before the step then.
+   * @throws `ERR_MALFORMED_INPUT` with the line, where the step can't be understood; as {@link carryOut}.
    */
   next(): RecordedStep | undefined {
     const { value: step } = this.#steps.next();
-    if (step === undefined) return undefined;
-    located(step.line, () => this.topology.transaction(() => this.#carryOut(step)));
+    if (step !== undefined) this.carryOut(step);
+    return step ?? undefined;
+  }
+
+  /**
+   * Carries out a step that was read already: the one after {@link step}.
+   *
+   * @throws `ERR_MALFORMED_INPUT` with the line, where the step isn't possible; `ERR_ALIAS_RECURSION`, `ERR_TOO_DEEP`,
+   *   `ERR_VIEW_TOO_LARGE`. What shows is as before then, and there is no going on.
+   */
+  carryOut(step: RecordedStep): void {
+    located(step.line, () => this.topology.transaction(() => this.#edit(step)));
     for (const id of step.destroyed) this.#regions.delete(id);
     for (const number of step.spacesGone) this.#spaces.delete(number);
     this.#step = step;
-    return step;
   }
 
   /**
@@ -80,7 +88,10 @@ export class RecordedTopology {
     const reached = this.#step?.number ?? 0;
     if (reached === number) return;
     const place = reached < number ? `it ends at step ${reached}` : `it is at step ${reached}`;
-    throw new FlatviewError('ERR_INVALID_ARGUMENT', `the recording has no step ${number}: ${place}`);
+    throw new FlatviewError(
+      'ERR_INVALID_ARGUMENT',
+      `the recording has no step ${number}: ${place}`,
+    );
   }
 
   close(): void {
@@ -91,7 +102,7 @@ export class RecordedTopology {
     this.close();
   }
 
-  #carryOut(edits: RecordedEdits): void {
+  #edit(edits: RecordedEdits): void {
     for (const record of edits.made) {
       if (this.#regions.has(record.id)) fail(`there is a region ${record.id} already`);
       const region = createRegion(this.topology, record, this.#regions);

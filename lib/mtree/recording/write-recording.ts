@@ -27,9 +27,7 @@ export function editsLine(time: number, edits: RecordedEdits): string {
     take: listed(edits.taken, (id) => id),
     set: listed(edits.changed, changeJson),
     place: listed(edits.placed, ({ region, parent, address, priority }) =>
-      priority === 0
-        ? [region, parent, hex(address)]
-        : [region, parent, hex(address), priority],
+      priority === 0 ? [region, parent, hex(address)] : [region, parent, hex(address), priority],
     ),
     spaces_gone: listed(edits.spacesGone, (space) => space),
     gone: listed(edits.destroyed, (id) => id),
