@@ -6,11 +6,18 @@ import { describeRegion } from '../describe-topology.js';
 import type { RegionRecord } from '../topology-document.js';
 import type { KnownRegions } from './known-regions.js';
 import type { KnownSpaces } from './known-spaces.js';
-import type { AttributeChange, PlacedRegion, RecordedEdits } from './recorded-step.js';
+import type {
+  AttributeChange,
+  PlacedRegion,
+  RecordedEdits,
+  RecordedSpace,
+} from './recorded-step.js';
 
-interface EditedRegion {
-  readonly region: MemoryRegion;
-  readonly before: RegionState;
+/** What a commit may have changed: of the regions that were known before it, the state that they had. */
+interface Edited {
+  readonly known: { readonly region: MemoryRegion; readonly before: RegionState }[];
+  readonly strangers: MemoryRegion[];
+  readonly spaces: AddressSpace[];
 }
 
 /**
@@ -22,54 +29,72 @@ export function collectEdits(
   regions: KnownRegions,
   spaces: KnownSpaces,
 ): RecordedEdits | undefined {
-  const edited: EditedRegion[] = [];
-  const editedSpaces: AddressSpace[] = [];
+  const edited = sortOut(edits, regions);
+  const made = learnAll(edited, regions);
+  const placed = made.filter(({ parent }) => parent);
+  const taken: number[] = [];
+  const changed: AttributeChange[] = [];
+  const destroyed: MemoryRegion[] = [];
+  for (const { region, before } of edited.known) {
+    const { state, isDestroyed } = region;
+    // A region gets a new sequence whenever it is placed.
+    if (state.parent === undefined) {
+      if (before.parent !== undefined) taken.push(regions.idOf(region));
+    } else if (state.sequence !== before.sequence) placed.push(region);
+    if (isDestroyed) destroyed.push(region);
+    else if (isOtherwise(state, before)) changed.push(attributeChange(region, before, regions));
+  }
+  const spacesGone = edited.spaces.flatMap((one) => (one.isDestroyed ? spaces.forget(one) : []));
+  const spacesMade = learnSpaces(edited.spaces, regions, spaces);
+  const isNothing =
+    placed.length + made.length + taken.length + changed.length + destroyed.length === 0 &&
+    spacesGone.length + spacesMade.length === 0;
+  if (isNothing) return undefined;
+  return {
+    made: made.map((region) => unplaced(describeRegion(region, regions.ids, 0))),
+    taken,
+    changed,
+    placed: placements(placed, regions),
+    spacesGone,
+    destroyed: forgetAll(destroyed, regions),
+    spacesMade,
+  };
+}
+
+function sortOut(edits: Iterable<CommitEdit>, regions: KnownRegions): Edited {
+  const edited: Edited = { known: [], strangers: [], spaces: [] };
   for (const { subject, state } of edits) {
     if (subject instanceof MemoryRegion) {
-      edited.push({ region: subject, before: state as RegionState });
-    } else if (subject instanceof AddressSpace) editedSpaces.push(subject);
+      if (!regions.has(subject)) edited.strangers.push(subject);
+      else edited.known.push({ region: subject, before: state as RegionState });
+    } else if (subject instanceof AddressSpace) edited.spaces.push(subject);
   }
-  const known = edited.filter(({ region }) => regions.has(region));
-  const made = learnAll(edited, editedSpaces, regions);
-  const moved = known.filter(isPlacedAnew).map(({ region }) => region);
-  const result: RecordedEdits = {
-    made: made.map((region) => unplaced(describeRegion(region, regions.ids, 0))),
-    taken: known.filter(isTaken).map(({ region }) => regions.idOf(region)),
-    changed: known.flatMap((edit) => attributeChange(edit, regions) ?? []),
-    placed: placements([...moved, ...made.filter(({ parent }) => parent)], regions),
-    spacesGone: editedSpaces.flatMap((space) => (space.isDestroyed ? spaces.forget(space) : [])),
-    destroyed: forgetDestroyed(known, regions),
-    spacesMade: inOrder(editedSpaces).flatMap((space) =>
-      space.isDestroyed ? [] : spaces.learn(space, regions),
-    ),
-  };
-  return Object.values(result).some((list) => list.length > 0) ? result : undefined;
+  return edited;
 }
 
 /** Gets to know what was put where the recording looks. */
-function learnAll(
-  edited: readonly EditedRegion[],
-  editedSpaces: readonly AddressSpace[],
-  regions: KnownRegions,
-): MemoryRegion[] {
-  const made = editedSpaces
-    .filter(({ isDestroyed }) => !isDestroyed)
-    .flatMap(({ root }) => regions.learn(root));
-  for (const { region } of edited) {
-    const { parent } = region;
-    if (parent === undefined || regions.has(parent) === regions.has(region)) continue;
-    made.push(...regions.learn(regions.has(region) ? parent : region));
+function learnAll({ known, strangers, spaces }: Edited, regions: KnownRegions): MemoryRegion[] {
+  const made: MemoryRegion[] = [];
+  for (const { root, isDestroyed } of spaces) if (!isDestroyed) made.push(...regions.learn(root));
+  for (const region of strangers) {
+    if (region.parent !== undefined && regions.has(region.parent)) {
+      made.push(...regions.learn(region));
+    }
+  }
+  for (const { region } of known) {
+    if (region.parent !== undefined) made.push(...regions.learn(region.parent));
   }
   return made;
 }
 
-/** A region gets a new sequence whenever it is placed. */
-function isPlacedAnew({ region: { state }, before }: EditedRegion): boolean {
-  return state.parent !== undefined && state.sequence !== before.sequence;
-}
-
-function isTaken({ region, before }: EditedRegion): boolean {
-  return before.parent !== undefined && region.parent === undefined;
+function learnSpaces(
+  edited: readonly AddressSpace[],
+  regions: KnownRegions,
+  spaces: KnownSpaces,
+): RecordedSpace[] {
+  const live = edited.filter(({ isDestroyed }) => !isDestroyed);
+  live.sort((a, b) => a.sequence - b.sequence);
+  return live.flatMap((space) => spaces.learn(space, regions));
 }
 
 function unplaced(record: RegionRecord): RegionRecord {
@@ -77,38 +102,44 @@ function unplaced(record: RegionRecord): RegionRecord {
 }
 
 /** In the order in which they were placed, which decides among equals. */
-function placements(placed: readonly MemoryRegion[], regions: KnownRegions): PlacedRegion[] {
-  return inOrder(placed.map(({ state }, index) => ({ ...state, index }))).flatMap(
-    ({ index, parent, address, priority }) => {
-      const region = placed[index];
-      if (region === undefined || parent === undefined) return [];
-      return [{ region: regions.idOf(region), parent: regions.idOf(parent), address, priority }];
-    },
-  );
-}
-
-function inOrder<T extends { readonly sequence: number }>(list: readonly T[]): readonly T[] {
-  return list.length < 2 ? list : list.toSorted((a, b) => a.sequence - b.sequence);
+function placements(placed: MemoryRegion[], regions: KnownRegions): PlacedRegion[] {
+  if (placed.length > 1) placed.sort((a, b) => a.state.sequence - b.state.sequence);
+  return placed.flatMap((region) => {
+    const { parent, address, priority } = region;
+    if (parent === undefined) return [];
+    return { region: regions.idOf(region), parent: regions.idOf(parent), address, priority };
+  });
 }
 
 /** Aliases have higher ids than their targets, so they go first. */
-function forgetDestroyed(edited: readonly EditedRegion[], regions: KnownRegions): number[] {
-  const destroyed = edited.filter(({ region }) => region.isDestroyed);
-  const ids = destroyed.map(({ region }) => regions.idOf(region));
-  for (const { region } of destroyed) regions.forget(region);
+function forgetAll(destroyed: readonly MemoryRegion[], regions: KnownRegions): number[] {
+  const ids = destroyed.map((region) => regions.idOf(region));
+  for (const region of destroyed) regions.forget(region);
   return ids.sort((a, b) => b - a);
 }
 
+/** Whether there is a change beside the place. Only without a parent are address and priority attributes. */
+function isOtherwise(state: RegionState, before: RegionState): boolean {
+  return (
+    state.flags !== before.flags ||
+    state.size !== before.size ||
+    state.aliasOffset !== before.aliasOffset ||
+    (state.parent === undefined &&
+      (state.address !== before.address || state.priority !== before.priority))
+  );
+}
+
 function attributeChange(
-  { region, before }: EditedRegion,
+  region: MemoryRegion,
+  before: RegionState,
   regions: KnownRegions,
-): AttributeChange | undefined {
+): AttributeChange {
   const { state } = region;
   const flag = (bit: number) =>
     ((state.flags ^ before.flags) & bit) === 0 ? undefined : (state.flags & bit) !== 0;
   const other = <T>(value: T, old: T) => (value === old ? undefined : value);
   const isRoot = state.parent === undefined;
-  const change: AttributeChange = {
+  return {
     region: regions.idOf(region),
     address: isRoot ? other(state.address, before.address) : undefined,
     priority: isRoot ? other(state.priority, before.priority) : undefined,
@@ -121,7 +152,4 @@ function attributeChange(
     unmergeable: flag(regionFlag.unmergeable),
     dirtyLogMask: other(region.dirtyLogMask, (before.flags >>> dirtyLogShift) & 0xff),
   };
-  return Object.entries(change).some(([name, value]) => name !== 'region' && value !== undefined)
-    ? change
-    : undefined;
 }

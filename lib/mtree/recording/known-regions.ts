@@ -1,6 +1,8 @@
 import type { MemoryRegion } from '../../memory/memory-region.js';
 import type { RegionIds } from '../describe-topology.js';
 
+const nothing: readonly never[] = [];
+
 /**
  * The regions that a recording knows, with their ids in it. It knows whole trees: with a region also its parent, its
  * subregions and what it shows as an alias. So what nobody can see costs nothing, and appears when it is put
@@ -25,8 +27,9 @@ export class KnownRegions {
   }
 
   /** Gets to know `region` and all that hangs together with it. */
-  learn(region: MemoryRegion): MemoryRegion[] {
-    const found = new Set(this.has(region) ? [] : [region]);
+  learn(region: MemoryRegion): readonly MemoryRegion[] {
+    if (this.has(region)) return nothing;
+    const found = new Set([region]);
     // A set that grows while it is walked is walked to its new end.
     for (const one of found) {
       for (const next of neighboursOf(one)) if (!this.has(next)) found.add(next);

@@ -2,7 +2,9 @@ import { hex } from '../../address.js';
 import { regionJson, writeTopologyJson } from '../write-topology-json.js';
 import {
   type AttributeChange,
+  type PlacedRegion,
   type RecordedEdits,
+  type RecordedSpace,
   type RecordingStart,
   recordingVersion,
 } from './recorded-step.js';
@@ -19,24 +21,27 @@ export function markLine(time: number, mark: string): string {
   return `${JSON.stringify({ t: rounded(time), mark })}\n`;
 }
 
-/** The line of a commit. Lists in which there is nothing are left out. */
+/** The line of a commit, which is on the way of each: most have one placement, and nothing in the other lists. */
 export function editsLine(time: number, edits: RecordedEdits): string {
-  return `${JSON.stringify({
-    t: rounded(time),
-    made: listed(edits.made, regionJson),
-    take: listed(edits.taken, (id) => id),
-    set: listed(edits.changed, changeJson),
-    place: listed(edits.placed, ({ region, parent, address, priority }) =>
-      priority === 0 ? [region, parent, hex(address)] : [region, parent, hex(address), priority],
-    ),
-    spaces_gone: listed(edits.spacesGone, (space) => space),
-    gone: listed(edits.destroyed, (id) => id),
-    spaces: listed(edits.spacesMade, ({ space, name, root }) => [space, name, root]),
-  })}\n`;
+  const { made, taken, changed, placed, spacesGone, destroyed, spacesMade } = edits;
+  let line = `{"t":${rounded(time)}`;
+  if (made.length > 0) line += `,"made":${JSON.stringify(made.map(regionJson))}`;
+  if (taken.length > 0) line += `,"take":[${taken.join(',')}]`;
+  if (changed.length > 0) line += `,"set":${JSON.stringify(changed.map(changeJson))}`;
+  if (placed.length > 0) line += `,"place":[${placed.map(placementText).join(',')}]`;
+  if (spacesGone.length > 0) line += `,"spaces_gone":[${spacesGone.join(',')}]`;
+  if (destroyed.length > 0) line += `,"gone":[${destroyed.join(',')}]`;
+  if (spacesMade.length > 0) line += `,"spaces":${JSON.stringify(spacesMade.map(spaceJson))}`;
+  return `${line}}\n`;
 }
 
-function listed<T>(list: readonly T[], write: (element: T) => unknown): unknown[] | undefined {
-  return list.length === 0 ? undefined : list.map(write);
+function placementText({ region, parent, address, priority }: PlacedRegion): string {
+  const place = `${region},${parent},"${hex(address)}"`;
+  return priority === 0 ? `[${place}]` : `[${place},${priority}]`;
+}
+
+function spaceJson({ space, name, root }: RecordedSpace): unknown[] {
+  return [space, name, root];
 }
 
 /** Whole microseconds. */
