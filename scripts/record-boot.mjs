@@ -4,9 +4,9 @@
 //   node scripts/record-boot.mjs [OUTPUT]
 
 import path from 'node:path';
+import { CommitRecorder, fileSink } from '../dist/lib/mtree/recording/index.js';
 import { readSequence } from '../dist/test/corpus/corpus.js';
 import { CorpusTopology } from '../dist/test/corpus/corpus-topology.js';
-import { CommitRecorder, fileSink } from '../dist/lib/mtree/recording/index.js';
 
 const byDefault = path.resolve(import.meta.dirname, '../examples/recordings/pc-seabios.fvr.gz');
 const { initial, steps } = readSequence('boot-pc-seabios');
@@ -27,5 +27,7 @@ function opened(state) {
 
 /** What the guest did, in words. */
 function labelOf([what, ...values]) {
-  return what === 'firmware-run' ? `the firmware has run for ${values[0]} s` : [what, ...values].join(' ');
+  return what === 'firmware-run'
+    ? `the firmware has run for ${values[0]} s`
+    : [what, ...values].join(' ');
 }

@@ -11,7 +11,8 @@ export interface CommitEdit {
 export interface CommitObserver {
   /**
    * Called when the outermost transaction is over and listeners have heard of it. Regions that were only made are not
-   * among the edits: they have no earlier state. The topology must not be changed from here.
+   * among the edits: they have no earlier state. The topology must not be changed from here. What this
+   * throws comes out of the commit, which stays as it is.
    *
    * @param edits One for each object, in no particular order; to be walked before this returns.
    */
