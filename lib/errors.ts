@@ -35,6 +35,7 @@ export const errorCodes = {
     'A device cannot be passed through as the host is set up; the message says what to change.',
   ERR_PRIORITY_RANGE: 'A priority is not a 32-bit signed integer.',
   ERR_READER_CLOSED: 'The reader was closed.',
+  ERR_RECORDING_STOPPED: 'A recording ended early: what it is written to failed or fell behind.',
   ERR_REGION_BUSY: 'The region is still in use.',
   ERR_REGION_DESTROYED: 'The region was destroyed.',
   ERR_REGION_MAPPED: 'The region is a subregion already.',

@@ -18,6 +18,7 @@ export type {
 export type { AddressSpace } from './memory/address-space.js';
 export type { AliasOptions, AliasRegion } from './memory/alias-region.js';
 export type { CoalescedRange } from './memory/coalesced-range.js';
+export type { CommitEdit, CommitObserver } from './memory/commit-observer.js';
 export type { ConsumerVerdict } from './memory/consumer-verdict.js';
 export { type DirtyBitmap, type DirtySnapshot, dirtyPageSize } from './memory/dirty-bitmap.js';
 export type {

@@ -9,6 +9,7 @@ import { lintInput } from './lint.js';
 import { drawMap } from './map.js';
 import { mtree } from './mtree.js';
 import { checkPassthrough } from './preflight.js';
+import { replay } from './replay.js';
 import { exitCode, Session, type Streams } from './session.js';
 import { ReaderGone } from './text-output.js';
 
@@ -85,6 +86,7 @@ function commandLine(session: Session, streams: Streams, done: (status: number) 
   addLint(program, session, done);
   addMap(program, session, done);
   addPreflight(program, session, done);
+  addReplay(program, session, done);
 
   program
     .command('demo')
@@ -147,6 +149,23 @@ function addPreflight(program: Command, session: Session, done: (status: number)
     .option('--dev <DIR>', 'its /dev')
     .option('--json', 'print it as JSON')
     .action(async (address, options) => done(await checkPassthrough(session, address, options)));
+}
+
+function addReplay(program: Command, session: Session, done: (status: number) => void): void {
+  program
+    .command('replay <FILE>')
+    .description('replay recorded commits: measure them, show a step, find who took an address')
+    .option('--step <N>', 'print the flat views at this step; 0 is the beginning')
+    .option('--tree', 'print the tree instead')
+    .option('-o, --owners', "append each region's owner")
+    .option('--changes <N>', 'say what this step changed')
+    .option('--diff <N...>', 'say what changed from one step to another: --diff 3 7')
+    .option('--bisect <ADDRESS>', 'find the first step at which the address changed hands, and why')
+    .option('--address <ADDRESS>', 'list all steps at which it did')
+    .option('--as <NAME>', 'in this address space (default: memory, or the first one)')
+    .option('--from <N>', 'look from this step on')
+    .option('--json', 'print it as JSON')
+    .action(async (file, options) => done(await replay(session, file, options)));
 }
 
 function packageVersion(): string {

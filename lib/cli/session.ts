@@ -35,10 +35,19 @@ export class Session {
    * @throws `ERR_MALFORMED_INPUT` with the name of the input
    */
   async read(input: string): Promise<ReadTopology> {
-    const bytes = input === '-' ? await buffer(this.#stdin) : await readInput(input);
+    const bytes = await this.readBytes(input);
     const topology = naming(input, () => readTopology(bytes));
     await this.err.print(noteLines(topology.notes));
     return topology;
+  }
+
+  /**
+   * Reads a file, or the standard input where `input` is `-`.
+   *
+   * @throws `ERR_MALFORMED_INPUT` with the name of the input
+   */
+  async readBytes(input: string): Promise<Uint8Array> {
+    return input === '-' ? await buffer(this.#stdin) : await readInput(input);
   }
 
   /** Reads a topology and does something with its live tree. */
@@ -59,7 +68,7 @@ export class Session {
 }
 
 /** Puts the name of the input in front of what goes wrong with it. */
-function naming<T>(input: string, action: () => T): T {
+export function naming<T>(input: string, action: () => T): T {
   try {
     return action();
   } catch (error) {

@@ -5,6 +5,7 @@ import type { MemoryRegionOps } from './access/memory-region-ops.js';
 import { AddressSpace } from './address-space.js';
 import { type AliasOptions, AliasRegion } from './alias-region.js';
 import { Announcer } from './announcer.js';
+import { type CommitObserver, CommitObservers } from './commit-observer.js';
 import { DirtyLog } from './dirty-log.js';
 import { type BorrowedView, Engine, type RowDetails } from './engine.js';
 import type { FlatView } from './flat-view.js';
@@ -48,6 +49,7 @@ export class MemoryTopology {
   readonly #log: TransactionLog = new TransactionLog();
   readonly #announcer: Announcer = new Announcer((region) => this.#log.before(region));
   readonly #dirtyLog: DirtyLog = new DirtyLog();
+  readonly #observers: CommitObservers = new CommitObservers();
   #spaces: readonly AddressSpace[] = Object.freeze([]);
   #nextSequence = 1;
   #closed = false;
@@ -251,6 +253,21 @@ export class MemoryTopology {
     for (const it of spaces) this.#engine.queueAddressSpace(it);
   }
 
+  /**
+   * Tells `observer` of every transaction from now on, when it has come to a good end.
+   *
+   * @throws `ERR_TRANSACTION_OPEN`, `ERR_TOPOLOGY_CLOSED`, `ERR_CHANGE_IN_LISTENER`
+   */
+  addCommitObserver(observer: CommitObserver): void {
+    this.assertSettled('a commit observer is added');
+    this.#observers.add(observer);
+  }
+
+  /** Takes back {@link addCommitObserver}; nothing happens when `observer` isn't told. */
+  removeCommitObserver(observer: CommitObserver): void {
+    this.#observers.remove(observer);
+  }
+
   /** Whether all memory is watched. */
   get isDirtyLogOn(): boolean {
     return this.#dirtyLog.state;
@@ -391,15 +408,19 @@ export class MemoryTopology {
 
   /** Ends the innermost transaction; the outermost one is carried out. */
   #end(): void {
-    if (this.#log.depth === 1) {
-      try {
-        this.#carryOut(this.#log.pending);
-      } catch (error) {
-        this.#log.undo();
-        throw error;
-      }
+    if (this.#log.depth > 1) {
+      this.#log.keep();
+      return;
     }
+    try {
+      this.#carryOut(this.#log.pending);
+    } catch (error) {
+      this.#log.undo();
+      throw error;
+    }
+    const edits = this.#observers.isEmpty ? undefined : this.#log.edits;
     this.#log.keep();
+    if (edits !== undefined) this.#observers.tell(edits);
   }
 
   /** Renders and tells listeners, as far as `pending` makes it necessary. */
@@ -440,6 +461,7 @@ export class MemoryTopology {
   #assertChangeable(): void {
     this.#assertOpen();
     this.#announcer.assertSilent();
+    this.#observers.assertSilent();
   }
 
   /**

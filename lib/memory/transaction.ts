@@ -1,3 +1,5 @@
+import type { CommitEdit } from './commit-observer.js';
+
 /** What an edit makes necessary at commit; combined by `|`. */
 export const effects = {
   /** Nothing but that the engine learns of it in time. */
@@ -22,9 +24,8 @@ export interface Editable<State> {
 export type EndedBy = 'body' | 'caller';
 
 /** The state of an edited object when a transaction began. */
-interface BeforeImage {
+interface BeforeImage extends CommitEdit {
   readonly subject: Editable<unknown>;
-  readonly state: unknown;
   /** The one that was remembered before this one, in the same transaction. */
   readonly earlier: BeforeImage | undefined;
 }
@@ -67,9 +68,14 @@ class Savepoint {
     else this.#bySubject?.set(subject, this.#latest);
   }
 
-  /** One image of each object. */
-  *images(): Iterable<BeforeImage> {
-    for (let at = this.#latest; at !== undefined; at = at.earlier) yield at;
+  /** One image of each object; can be walked again. */
+  images(): Iterable<BeforeImage> {
+    const latest = this.#latest;
+    return {
+      *[Symbol.iterator]() {
+        for (let at = latest; at !== undefined; at = at.earlier) yield at;
+      },
+    };
   }
 
   #index(): Map<unknown, BeforeImage> {
@@ -115,6 +121,11 @@ export class TransactionLog {
   before<State>(subject: Editable<State>): State {
     const image = this.#innermost?.imageOf(subject);
     return image === undefined ? subject.state : (image.state as State);
+  }
+
+  /** What the innermost transaction edited, and the states before it; stays as it is when the transaction is over. */
+  get edits(): Iterable<CommitEdit> {
+    return this.#innermost?.images() ?? [];
   }
 
   /** Closes the innermost transaction and keeps its edits: they are the enclosing one's now. */

@@ -63,7 +63,8 @@ function targetsFirst(records: readonly RegionRecord[]): RegionRecord[] {
   return order;
 }
 
-function createRegion(
+/** Makes the region of a record, without a place; the target of an alias must be there. */
+export function createRegion(
   topology: MemoryTopology,
   record: RegionRecord,
   regions: ReadonlyMap<number, MemoryRegion>,
@@ -145,7 +146,8 @@ function listed<K>(lists: Map<K, RegionRecord[]>, key: K): RegionRecord[] {
   return list;
 }
 
-function found(regions: ReadonlyMap<number, MemoryRegion>, id: number): MemoryRegion {
+/** @throws `ERR_MALFORMED_INPUT`: there is no such region. */
+export function found(regions: ReadonlyMap<number, MemoryRegion>, id: number): MemoryRegion {
   const region = regions.get(id);
   if (region) return region;
   throw new FlatviewError('ERR_MALFORMED_INPUT', `the document has no region ${id}`);

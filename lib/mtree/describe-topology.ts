@@ -22,14 +22,9 @@ export function describeTopology(
 ): TopologyDocument {
   const regions = reachableRegions(spaces);
   const ids = new Map(regions.map((region, id) => [region, id]));
-  const orders = new Map(
-    regions.flatMap(({ subregions }) =>
-      [...subregions.entries()].map(([at, child]) => [child, at]),
-    ),
-  );
   return {
     ...(options.name !== undefined && { name: options.name }),
-    regions: regions.map((region) => describeRegion(region, ids, orders.get(region) ?? 0)),
+    regions: describeRegions(ids),
     addressSpaces: spaces.map(({ name, root }) => ({ name, root: idOf(ids, root) })),
     ...(options.flatViews && { flatViews: describeFlatViews(spaces, ids) }),
   };
@@ -46,7 +41,8 @@ export function groupByFlatView(spaces: readonly AddressSpace[]): Map<FlatView, 
   return groups;
 }
 
-type Ids = ReadonlyMap<MemoryRegion, number>;
+/** The regions of a document and their ids in it. */
+export type RegionIds = ReadonlyMap<MemoryRegion, number>;
 
 function reachableRegions(spaces: readonly AddressSpace[]): MemoryRegion[] {
   const reached = new Set(spaces.map(({ root }) => root));
@@ -58,7 +54,19 @@ function reachableRegions(spaces: readonly AddressSpace[]): MemoryRegion[] {
   return [...reached];
 }
 
-function describeRegion(region: MemoryRegion, ids: Ids, order: number): RegionRecord {
+/** The records of all regions that have an id, with the order in which siblings stand. */
+export function describeRegions(ids: RegionIds): RegionRecord[] {
+  const regions = [...ids.keys()];
+  const orders = new Map(
+    regions.flatMap(({ subregions }) =>
+      [...subregions.entries()].map(([at, child]) => [child, at]),
+    ),
+  );
+  return regions.map((region) => describeRegion(region, ids, orders.get(region) ?? 0));
+}
+
+/** The record of one region; `order` is its place among its siblings. */
+export function describeRegion(region: MemoryRegion, ids: RegionIds, order: number): RegionRecord {
   return {
     id: idOf(ids, region),
     name: region.name,
@@ -82,7 +90,7 @@ function describeRegion(region: MemoryRegion, ids: Ids, order: number): RegionRe
   };
 }
 
-function describeFlatViews(spaces: readonly AddressSpace[], ids: Ids): FlatViewRecord[] {
+function describeFlatViews(spaces: readonly AddressSpace[], ids: RegionIds): FlatViewRecord[] {
   const indexes = new Map(spaces.map((space, index) => [space, index]));
   return [...groupByFlatView(spaces)].map(([view, group]) => ({
     addressSpaces: group.map((space) => indexes.get(space) ?? 0),
@@ -100,7 +108,7 @@ function describeFlatViews(spaces: readonly AddressSpace[], ids: Ids): FlatViewR
   }));
 }
 
-function idOf(ids: Ids, region: MemoryRegion): number {
+function idOf(ids: RegionIds, region: MemoryRegion): number {
   const id = ids.get(region);
   if (id === undefined) throw new Error(`${region.label} was not reached from any address space`);
   return id;

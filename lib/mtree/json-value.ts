@@ -54,6 +54,13 @@ export class JsonValue {
     return choice ?? this.fail(`is "${text}", not one of ${choices.join(', ')}`);
   }
 
+  /** Any finite number. */
+  number(): number {
+    const value = this.#value;
+    if (typeof value !== 'number') this.fail(`is ${described(value)}, not a number`);
+    return value;
+  }
+
   /** An integer between `low` and `high`, both included. */
   integer(low: number, high: number): number {
     const value = this.#value;

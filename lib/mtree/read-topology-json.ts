@@ -15,7 +15,8 @@ import type {
 const monitorTypes = ['container', 'i/o', 'ram', 'rom', 'romd', 'ramd', 'alias'] as const;
 type MonitorType = (typeof monitorTypes)[number];
 
-const highestId = 2 ** 31 - 1;
+/** The highest id that a region can have in a document. */
+export const highestId: number = 2 ** 31 - 1;
 
 /**
  * Reads a topology from the text of a JSON file, the form that `docs/topology-json.md` describes.
@@ -23,7 +24,15 @@ const highestId = 2 ** 31 - 1;
  * @throws `ERR_MALFORMED_INPUT` that names the place in the document, or the line where it isn't JSON at all.
  */
 export function readTopologyJson(text: string): TopologyDocument {
-  const document = new JsonValue(parseJson(text));
+  return readTopologyDocument(new JsonValue(parseJson(text)));
+}
+
+/**
+ * Reads a topology from its place in a JSON document.
+ *
+ * @throws As {@link readTopologyJson}.
+ */
+export function readTopologyDocument(document: JsonValue): TopologyDocument {
   const name = document.optional('name')?.string();
   const regions = readRegions(document.member('regions'));
   const { addressSpaces, viewIndexes } = readAddressSpaces(document.member('address_spaces'));
@@ -62,11 +71,7 @@ function readRegions(list: JsonValue): RegionRecord[] {
 }
 
 /** One region. Siblings that don't say their order have the order in which they stand in the file. */
-function readRegion(
-  value: JsonValue,
-  parent: number | undefined,
-  impliedOrder: number,
-): RegionRecord {
+export function readRegion(value: JsonValue, parent?: number, impliedOrder = 0): RegionRecord {
   const flag = (name: string) => value.optional(name)?.boolean() ?? false;
   const kind = readKind(value);
   return {

@@ -39,8 +39,8 @@ function list(name: string, elements: readonly object[]): string {
   return `"${name}":[\n${elements.map((element) => JSON.stringify(element)).join(',\n')}\n]`;
 }
 
-/** Members that are undefined are left out by JSON.stringify. */
-function regionJson(region: RegionRecord): object {
+/** One element of `regions`. Members that are undefined are left out by JSON.stringify. */
+export function regionJson(region: RegionRecord): object {
   const { kind, alias } = region;
   const isRam = kind === 'ram' || kind === 'rom' || kind === 'ram-device';
   const isRomDevice = kind === 'rom-device';

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { flatview } from './command.js';
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
-const pages = ['README.md', 'docs/command-line.md', 'docs/lint.md', 'docs/map.md'];
+const pages = ['README.md', 'docs/command-line.md', 'docs/lint.md', 'docs/map.md', 'docs/recording.md'];
 
 /** The console blocks of a page: a command and what it prints, where `...` stands for any lines. */
 function consoleBlocks(page: string): { readonly args: string[]; readonly shown: string }[] {
@@ -27,7 +27,10 @@ suite('the documentation of the command line', () => {
     for (const { args, shown } of consoleBlocks(page)) {
       test(`${page}: flatview ${args.join(' ')}`, async () => {
         const inRepository = args.map((arg) =>
-          arg.replace(/^(?:test\/corpus|examples\/dumps)\//, `${repository}$&`),
+          arg.replace(
+            /^(?:test\/corpus|examples\/dumps|examples\/recordings)\//,
+            `${repository}$&`,
+          ),
         );
         const { stdout } = await flatview(inRepository);
         assert.match(`${stdout.trimEnd()}\n`, asPattern(shown));

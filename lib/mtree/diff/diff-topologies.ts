@@ -4,7 +4,7 @@ import type { TopologyDifference, ViewDifference } from './topology-difference.j
 import { viewChanges } from './view-changes.js';
 
 /** An address space before, and the one that corresponds to it after. */
-interface Pair {
+export interface Pair {
   readonly before: AddressSpace;
   readonly after: AddressSpace;
 }
@@ -57,8 +57,8 @@ function pairUp(
   return { pairs, gone, fresh: after.filter((space) => left.has(space)) };
 }
 
-/** Address spaces that share a view before and after are compared once. */
-function viewDifferences(pairs: readonly Pair[], identify: Identify): ViewDifference[] {
+/** What changed in each pair's view. Address spaces that share a view before and after are compared once. */
+export function viewDifferences(pairs: readonly Pair[], identify: Identify): ViewDifference[] {
   const groups: { readonly names: string[]; readonly pair: Pair }[] = [];
   const known = new Map<object, Map<object, string[]>>();
   for (const pair of pairs) {

@@ -1,0 +1,70 @@
+import type { MemoryListener } from '../../memory/memory-listener.js';
+import type { Recording } from './read-recording.js';
+import { RecordedTopology } from './recorded-topology.js';
+
+/** What the steps of a recording came to when they were replayed. */
+export interface ReplayMeasures {
+  readonly steps: number;
+  /** What each commit took, in microseconds, edits included; in ascending order. */
+  readonly microseconds: Float64Array;
+  /** How many ranges each step added and deleted, in the order of steps. */
+  readonly rangesChanged: readonly number[];
+  /** Milliseconds of the recording from its beginning to its last step. */
+  readonly duration: number;
+}
+
+/**
+ * Replays all of a recording and measures it, on this machine and as it is busy now.
+ *
+ * @param listening With a listener on all address spaces, which counts ranges. Without one, no range is counted.
+ * @param onStep Told the number of each step.
+ * @throws As {@link RecordedTopology.next}.
+ */
+export function measureReplay(
+  recording: Recording,
+  listening: boolean,
+  onStep?: (step: number) => void,
+): ReplayMeasures {
+  using replayed = new RecordedTopology(recording);
+  const counter = new RangeCounter();
+  if (listening) replayed.topology.addListener(counter);
+  counter.take();
+  const times: number[] = [];
+  const rangesChanged: number[] = [];
+  let duration = 0;
+  for (const step of recording.steps()) {
+    const start = performance.now();
+    replayed.carryOut(step);
+    times.push((performance.now() - start) * 1000);
+    rangesChanged.push(counter.take());
+    duration = step.time;
+    onStep?.(step.number);
+  }
+  const microseconds = Float64Array.from(times).sort();
+  return { steps: times.length, microseconds, rangesChanged, duration };
+}
+
+/** The value below which the part `share` of some ascending values lies; 0 of none. */
+export function quantile(ascending: ArrayLike<number>, share: number): number {
+  const index = Math.ceil(ascending.length * share) - 1;
+  return ascending[Math.max(index, 0)] ?? 0;
+}
+
+class RangeCounter implements MemoryListener {
+  #count = 0;
+
+  regionAdd(): void {
+    this.#count++;
+  }
+
+  regionDel(): void {
+    this.#count++;
+  }
+
+  /** How many ranges came and went since the last call. */
+  take(): number {
+    const count = this.#count;
+    this.#count = 0;
+    return count;
+  }
+}

@@ -1,0 +1,73 @@
+import type { AddressSpaceRecord, RegionRecord, TopologyDocument } from '../topology-document.js';
+
+/** The version of the form that is written; `docs/recording.md` describes it. */
+export const recordingVersion = 1;
+
+/** What a recording begins with. */
+export interface RecordingStart {
+  /** When it began. */
+  readonly started: Date;
+  /** All that there was then. Ids go on being valid: every later region and address space has an id of its own. */
+  readonly document: TopologyDocument;
+}
+
+/**
+ * What one commit changed. The lists are in the order in which they are carried out; regions are named by the id that
+ * they have in the whole recording.
+ */
+export interface RecordedEdits {
+  /** Regions that are seen for the first time, as they are now but without a place. An alias comes behind its target. */
+  readonly made: readonly RegionRecord[];
+  /** Regions that left their parent and went nowhere. */
+  readonly taken: readonly number[];
+  readonly changed: readonly AttributeChange[];
+  /** Regions that were put somewhere, or moved: each goes on top of its siblings of equal priority. */
+  readonly placed: readonly PlacedRegion[];
+  /** Address spaces that are gone, by their number. */
+  readonly spacesGone: readonly number[];
+  /** Regions that are gone; an alias comes before its target. */
+  readonly destroyed: readonly number[];
+  readonly spacesMade: readonly RecordedSpace[];
+}
+
+/** Where a region was put. */
+export interface PlacedRegion {
+  readonly region: number;
+  readonly parent: number;
+  readonly address: bigint;
+  readonly priority: number;
+}
+
+/** An address space that was made; `space` is its number among all of the recording, counted from 0. */
+export interface RecordedSpace extends AddressSpaceRecord {
+  readonly space: number;
+}
+
+/** What of a region is otherwise than before; what isn't there stayed as it was. */
+export interface AttributeChange {
+  readonly region: number;
+  /** Only of a region without parent: else it was placed. */
+  readonly address?: bigint | undefined;
+  readonly priority?: number | undefined;
+  readonly size?: bigint | undefined;
+  /** Of an alias: where in its target the window starts. */
+  readonly offset?: bigint | undefined;
+  readonly enabled?: boolean | undefined;
+  readonly readonly?: boolean | undefined;
+  readonly nonvolatile?: boolean | undefined;
+  readonly romd?: boolean | undefined;
+  readonly unmergeable?: boolean | undefined;
+  readonly dirtyLogMask?: number | undefined;
+}
+
+/** One commit of a recording. */
+export interface RecordedStep extends RecordedEdits {
+  /** Counted from 1; step 0 is the beginning. */
+  readonly number: number;
+  /** Where it stands in the file, counted from 1. */
+  readonly line: number;
+  /** Milliseconds since the beginning. */
+  readonly time: number;
+  /** What was marked since the step before; several marks are joined by `; `. */
+  readonly label: string | undefined;
+}
