@@ -14,7 +14,7 @@ const layers = [
 const leaves = ['address', 'errors'];
 
 // What a user loads: the package itself, its parts, and the command.
-const entries = '^lib/(index|(kvm|mapping|simulated)/index|cli/main)\\.ts$';
+const entries = '^lib/(index|(kvm|mapping|pci|simulated|vfio)/index|cli/main)\\.ts$';
 
 const anyOf = (names) => `(${names.join('|')})`;
 

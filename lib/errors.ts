@@ -41,6 +41,7 @@ export const errorCodes = {
   ERR_TRANSACTION_OPEN: 'This cannot be done within a transaction.',
   ERR_TRANSACTION_UNBALANCED: 'A commit or rollback has no matching begin.',
   ERR_VCPU_RUNNING: 'The vCPU is running already.',
+  ERR_VFIO_CLOSED: 'The VFIO container, group, device or file was closed.',
   ERR_VIEW_TOO_LARGE: 'Rendering takes more work than is allowed.',
   ERR_WINDOW: 'Memory cannot be shown as one array: too long, or the runtime forbids it.',
 } as const;

@@ -25,25 +25,34 @@
       "native/engine/view_update.cc"
     ],
     "kernel": [
+      "native/kernel/capability_chain.cc",
+      "native/kernel/event_fd.cc",
       "native/kernel/guest_gate.cc",
       "native/kernel/host_memory.cc",
-      "native/kernel/kvm_ioctl.cc",
+      "native/kernel/ioctl.cc",
+      "native/kernel/iommufd.cc",
       "native/kernel/kvm_system.cc",
       "native/kernel/kvm_vcpu.cc",
       "native/kernel/kvm_vm.cc",
       "native/kernel/mapping.cc",
-      "native/kernel/vcpu_thread.cc"
+      "native/kernel/vcpu_thread.cc",
+      "native/kernel/vfio_container.cc",
+      "native/kernel/vfio_device.cc",
+      "native/kernel/vfio_group.cc",
+      "native/kernel/vfio_info.cc"
     ],
     "binding": [
       "native/binding/addon.cc",
       "native/binding/direct_memory.cc",
+      "native/binding/dma_map_work.cc",
       "native/binding/engine_binding.cc",
       "native/binding/host_memory_binding.cc",
       "native/binding/kvm_binding.cc",
       "native/binding/memory_windows.cc",
       "native/binding/reader_binding.cc",
       "native/binding/shared_channels.cc",
-      "native/binding/vcpu_runner.cc"
+      "native/binding/vcpu_runner.cc",
+      "native/binding/vfio_binding.cc"
     ],
     "fuzz": [
       "native/fuzz/batch_maker.cc",
@@ -65,10 +74,13 @@
       "native/test/engine/self_check_test.cc",
       "native/test/engine/view_reader_test.cc",
       "native/test/engine/view_root_test.cc",
+      "native/test/kernel/capability_chain_test.cc",
       "native/test/kernel/exact_access_test.cc",
       "native/test/kernel/guest_gate_test.cc",
       "native/test/kernel/host_memory_test.cc",
-      "native/test/kernel/mapping_test.cc"
+      "native/test/kernel/mapping_test.cc",
+      "native/test/kernel/vfio_info_test.cc",
+      "native/test/kernel/vfio_uapi_test.cc"
     ],
     "binding_defines": [
       "NAPI_VERSION=9",

@@ -1,11 +1,12 @@
 // Fuzzes the native engine with batches (libFuzzer, with ASan and UBSan), and the reader of dumps (our own fuzzer, guided
 // by V8's coverage), each for a while.
 //
-//   node scripts/fuzz.mjs [batches] [dumps] [--seconds=60] [--seed=N] [--merge]
+//   node scripts/fuzz.mjs [batches] [dumps] [--seconds=60] [--runs=N] [--seed=N] [--repeatable | --merge]
 //
-// Begins with the corpora in test/fuzz/corpus. New inputs stay in build-fuzz/, and --merge makes the smallest corpora of them
-// all that reach as much, in the repository. What fails is a file whose path is printed; put it into the corpus under a
-// name that says what it was.
+// Begins with the corpora in test/fuzz/corpus and with what was found before. New inputs stay in build-fuzz/, and --merge
+// makes the smallest corpora of them all that reach as much, in the repository. --repeatable begins with the corpora alone
+// and makes the same inputs of the same seed, as far as there is time: for a check that must not fail by chance. What
+// fails is a file whose path is printed; put it into the corpus under a name that says what it was.
 import { spawn, spawnSync } from 'node:child_process';
 import {
   copyFileSync,
@@ -27,6 +28,8 @@ const { values, positionals } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },
     seed: { type: 'string', default: String(1 + Math.floor(Math.random() * 2 ** 31)) },
+    runs: { type: 'string', default: 'Infinity' },
+    repeatable: { type: 'boolean', default: false },
     merge: { type: 'boolean', default: false },
   },
   allowPositionals: true,
@@ -59,15 +62,22 @@ function fuzzBatches() {
   run('cmake', ['--build', 'build-fuzz', '--target', ...programs, '--parallel', '2']);
 
   const kept = `${corpora}/batches`;
-  const found = 'build-fuzz/batches/corpus';
+  const found = values.repeatable ? 'build-fuzz/batches/repeatable' : 'build-fuzz/batches/corpus';
+  if (values.repeatable) rmSync(found, { recursive: true, force: true });
   mkdirSync(found, { recursive: true });
-  const limits = ['-max_len=600', `-timeout=${maxSecondsOfOneInput}`];
+  // libFuzzer goes by the clock.
+  const limits = ['-max_len=600', `-timeout=${maxSecondsOfOneInput * 6}`];
   const options = [...limits, '-artifact_prefix=build-fuzz/batches/finding-'];
   if (values.merge) mergeBatches(kept, found, options);
   else {
+    console.log(`batches: --seed=${values.seed}`);
     const time = [`-max_total_time=${values.seconds}`, `-seed=${values.seed}`, '-len_control=10'];
+    const runs = Number.isFinite(Number(values.runs)) ? [`-runs=${values.runs}`] : [];
+    // What is compared may be addresses, and what was found is read again every second.
+    const repeatable = values.repeatable ? ['-use_cmp=0', '-reload=0'] : [];
     const output = ['-verbosity=0', '-print_final_stats=1'];
-    run('build-fuzz/batch_fuzzer', [...options, ...time, ...output, found, kept]);
+    const all = [...options, ...time, ...runs, ...repeatable, ...output];
+    run('build-fuzz/batch_fuzzer', [...all, found, kept]);
   }
 }
 
@@ -114,7 +124,9 @@ async function fuzzDumps() {
     '--max-old-space-size=512',
     'dist/test/fuzz/fuzz-dumps.js',
   ];
-  const options = [`--seconds=${values.seconds}`, `--seed=${values.seed}`];
+  const { seconds, runs, seed } = values;
+  const options = [`--seconds=${seconds}`, `--runs=${runs}`, `--seed=${seed}`];
+  if (values.repeatable) options.push('--repeatable');
   const args = [...program, folder, ...(values.merge ? ['--merge'] : options)];
   rmSync(running, { force: true });
   // Every commit is also rendered from scratch and compared.

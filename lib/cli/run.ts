@@ -5,6 +5,7 @@ import { demo } from './demo.js';
 import { explainAddress } from './explain.js';
 import { flat } from './flat.js';
 import { mtree } from './mtree.js';
+import { checkPassthrough } from './preflight.js';
 import { exitCode, Session, type Streams } from './session.js';
 import { ReaderGone } from './text-output.js';
 
@@ -77,12 +78,29 @@ function commandLine(session: Session, streams: Streams, done: (status: number) 
       done(await explainAddress(session, input, address, options)),
     );
 
+  addPreflight(program, session, done);
+
   program
     .command('demo')
     .description('run a guest on KVM, and move its memory under it (examples/tiny-vmm)')
     .action(async () => done(await demo(session)));
 
   return program;
+}
+
+function addPreflight(program: Command, session: Session, done: (status: number) => void): void {
+  program
+    .command('preflight [ADDRESS]')
+    .description(
+      "say whether the host's PCI devices can be given to a guest, and what is in the way",
+    )
+    .option('--memory <SIZE>', "the guest's memory, to be held against the limits: 8G")
+    .option('--page-size <SIZE>', 'as if the host had pages of this size: 64K')
+    .option('--sysfs <DIR>', "look at another machine's /sys")
+    .option('--proc <DIR>', 'its /proc')
+    .option('--dev <DIR>', 'its /dev')
+    .option('--json', 'print it as JSON')
+    .action(async (address, options) => done(await checkPassthrough(session, address, options)));
 }
 
 function packageVersion(): string {

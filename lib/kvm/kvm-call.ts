@@ -1,4 +1,4 @@
-import { FlatviewError } from '../errors.js';
+import { checkedCall } from '../native/checked-call.js';
 import { isSystemCallFailure, type SystemCallFailure } from '../native/system-call.js';
 import { kvmRefusal } from './kvm-ioctl-error.js';
 
@@ -13,14 +13,4 @@ export function kvmCall<Result>(what: string, call: () => Result | SystemCallFai
   const result = checkedCall(what, call);
   if (isSystemCallFailure(result)) throw kvmRefusal(result);
   return result;
-}
-
-function checkedCall<Result>(what: string, call: () => Result): Result {
-  try {
-    return call();
-  } catch (error) {
-    const isArgument = error instanceof TypeError || error instanceof RangeError;
-    if (!isArgument) throw error;
-    throw new FlatviewError('ERR_INVALID_ARGUMENT', `${what}: ${error.message}`, { cause: error });
-  }
 }

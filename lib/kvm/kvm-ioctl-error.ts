@@ -1,6 +1,7 @@
-import { type AddressLike, hex } from '../address.js';
-import { FlatviewError } from '../errors.js';
-import { errnoName, type SystemCallFailure } from '../native/system-call.js';
+import type { AddressLike } from '../address.js';
+import type { FlatviewError } from '../errors.js';
+import { type Causes, ioctlError, refusedCall } from '../native/ioctl-error.js';
+import type { SystemCallFailure } from '../native/system-call.js';
 
 /** The ioctls of a VM's file descriptor that {@link KvmVm} makes. */
 export type KvmVmIoctl =
@@ -25,26 +26,13 @@ export function kvmIoctlError(
   args: Readonly<Record<string, AddressLike>>,
   errno: string,
 ): FlatviewError {
-  const shown = Object.entries(args).map(([name, value]) => `${name} ${hex(value)}`);
-  return kvmError(ioctl, shown.join(', '), errno);
+  return ioctlError({ call: ioctl, args, errno }, causes, anyIoctl);
 }
 
 /** The error of what the kernel refused to the addon. */
 export function kvmRefusal(failure: SystemCallFailure): FlatviewError {
-  return kvmError(failure.call, failure.arguments, errnoName(failure));
+  return ioctlError(refusedCall(failure), causes, anyIoctl);
 }
-
-function kvmError(call: string, args: string, errno: string): FlatviewError {
-  const syscall = `${call}(${args})`;
-  const cause = causes[call]?.[errno] ?? anyIoctl[errno];
-  const why = cause === undefined ? '' : `: ${cause}`;
-  return new FlatviewError('ERR_SYSTEM_CALL', `${syscall} failed with ${errno}${why}`, {
-    errno,
-    syscall,
-  });
-}
-
-type Causes = Readonly<Record<string, string>>;
 
 const slotCauses: Causes = {
   EINVAL:

@@ -1,7 +1,9 @@
 import { type AddressLike, toAddress } from '../address.js';
 import { FlatviewError } from '../errors.js';
 import type { AddressSpace } from '../memory/address-space.js';
+import { hostPageSize } from '../memory/host-memory.js';
 import { addon } from '../native/addon.js';
+import { bytesOf } from '../native/bytes-of.js';
 import type { KvmVmHandle } from '../native/kvm-addon.js';
 import { DirectMemory } from './direct-memory.js';
 import { GuestBus, type GuestSpaces } from './guest-bus.js';
@@ -16,8 +18,6 @@ import {
   userMemoryFlag,
 } from './kvm-interface.js';
 import { Vcpu } from './vcpu.js';
-
-const hostPageSize: bigint = addon.hostMemoryPageSize(new Uint8Array());
 
 /** Flags of KVM_IOEVENTFD. */
 const ioEventFdFlag = { dataMatch: 1, pio: 2, deassign: 4 } as const;
@@ -269,7 +269,3 @@ function giveUp({ handle, directMemories }: Holdings): void {
 
 /** Closes what was collected without {@link VirtualMachine.close}. */
 const abandoned: FinalizationRegistry<Holdings> = new FinalizationRegistry(giveUp);
-
-function bytesOf(words: BigUint64Array): Uint8Array {
-  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
-}

@@ -34,6 +34,9 @@ export interface HostMemoryOptions {
   readonly transparentHugePages?: boolean;
 }
 
+/** Bytes of a page of this processor. */
+export const hostPageSize: bigint = addon.hostMemoryPageSize(new Uint8Array());
+
 /** The largest ArrayBuffer that every supported Node.js makes over memory that is not its own: 4 GiB. */
 const maxWindow = 1n << 32n;
 
@@ -62,6 +65,12 @@ export class HostMemory {
   readonly pageSize: bigint;
   /** Whether somebody else mapped it, and decides when it goes. */
   readonly isLent: boolean;
+  /**
+   * Whether it is a device's: each access reaches the device, so each has a width. There are {@link load} and
+   * {@link store}, and no windows, copies and discarding. While the device doesn't answer (memory decode is off, or it
+   * sleeps) an access is SIGBUS, which ends the process.
+   */
+  readonly isDevice: boolean;
   readonly #name: string;
   /** `undefined` once closed. */
   #source: HostMemorySource | undefined;
@@ -75,7 +84,10 @@ export class HostMemory {
     size: bigint,
     name: string,
     isLent: boolean,
-    keepAlive?: object,
+    {
+      keepAlive,
+      isDevice = false,
+    }: { readonly keepAlive?: object; readonly isDevice?: boolean } = {},
   ) {
     const fd = typeof source === 'number' ? addon.hostMemoryFileDescriptor(source) : -1;
     this.size = size;
@@ -85,6 +97,7 @@ export class HostMemory {
     this.#name = name;
     this.#source = source;
     this.isLent = isLent;
+    this.isDevice = isDevice;
     this.#keepAlive = keepAlive;
     if (typeof source === 'number') abandoned.register(this, source, this);
   }
@@ -141,7 +154,31 @@ export class HostMemory {
     }
     const result = addon.hostMemoryAt(address, bytes);
     if (isSystemCallFailure(result)) throw systemCallError(name, result, notMapped);
-    return new HostMemory(result, bytes, name, true, keepAlive);
+    return new HostMemory(result, bytes, name, true, keepAlive === undefined ? {} : { keepAlive });
+  }
+
+  /**
+   * @internal Takes over memory of a device that the addon mapped. It keeps the device open in the kernel until
+   * {@link close}.
+   */
+  static ofDevice(handle: HostMemoryHandle, size: bigint, name: string): HostMemory {
+    return new HostMemory(handle, size, name, false, { isDevice: true });
+  }
+
+  /**
+   * @internal Memory that stands for a device's, as simulated ones have it: somebody else keeps it mapped.
+   *
+   * @throws `ERR_SYSTEM_CALL` where nothing is mapped.
+   */
+  static ofDeviceAt(
+    hostAddress: bigint,
+    size: bigint,
+    name: string,
+    keepAlive: object,
+  ): HostMemory {
+    const result = addon.hostMemoryAt(hostAddress, size);
+    if (isSystemCallFailure(result)) throw systemCallError(name, result, notMapped);
+    return new HostMemory(result, size, name, true, { keepAlive, isDevice: true });
   }
 
   /** Whether {@link close} was called. */
@@ -154,10 +191,11 @@ export class HostMemory {
    * asynchronous operation that is under way then, such as reading a file into it, ends nowhere.
    *
    * @throws `ERR_ADDRESS_RANGE` beyond the memory, `ERR_WINDOW` for more than 4 GiB or where the runtime forbids
-   *   arrays over foreign memory (Electron does), `ERR_MEMORY_CLOSED`.
+   *   arrays over foreign memory (Electron does), `ERR_INVALID_ARGUMENT` of a device's, `ERR_MEMORY_CLOSED`.
    */
   window(offset: AddressLike, length: AddressLike): Uint8Array {
     const source = this.#open();
+    this.#refuseDevice();
     const first = toAddress(offset, 'offset');
     const size = toSize(length, 'length');
     this.#checkBounds(first, size);
@@ -193,22 +231,24 @@ export class HostMemory {
   }
 
   /**
-   * Fills `into` with what is at `offset`, in accesses of any width: not for device memory.
+   * Fills `into` with what is at `offset`, in accesses of any width: not for a device's.
    *
    * @throws `ERR_ADDRESS_RANGE` beyond the memory, `ERR_INVALID_ARGUMENT`, `ERR_MEMORY_CLOSED`.
    */
   copyOut(offset: AddressLike, into: Uint8Array): void {
     const source = this.#open();
+    this.#refuseDevice();
     addon.hostMemoryCopyOut(source, this.#checkCopy(offset, into), into);
   }
 
   /**
-   * Copies `from` to `offset`, in accesses of any width: not for device memory.
+   * Copies `from` to `offset`, in accesses of any width: not for a device's.
    *
    * @throws `ERR_ADDRESS_RANGE` beyond the memory, `ERR_INVALID_ARGUMENT`, `ERR_MEMORY_CLOSED`.
    */
   copyIn(offset: AddressLike, from: Uint8Array): void {
     const source = this.#open();
+    this.#refuseDevice();
     addon.hostMemoryCopyIn(source, this.#checkCopy(offset, from), from);
   }
 
@@ -225,6 +265,7 @@ export class HostMemory {
     const source = this.#open();
     const first = toAddress(offset, 'offset');
     const size = toSize(length, 'length');
+    this.#refuseDevice();
     if (this.isLent || typeof source !== 'number') {
       throw new FlatviewError('ERR_INVALID_ARGUMENT', `${this.#name} is lent: its owner discards`);
     }
@@ -262,6 +303,12 @@ export class HostMemory {
       throw new FlatviewError('ERR_MEMORY_CLOSED', message);
     }
     return source;
+  }
+
+  #refuseDevice(): void {
+    if (!this.isDevice) return;
+    const message = `${this.#name} is a device's, where each access has a width: take load and store`;
+    throw new FlatviewError('ERR_INVALID_ARGUMENT', message);
   }
 
   #windowAt(memory: HostMemoryHandle, start: bigint): ArrayBuffer {

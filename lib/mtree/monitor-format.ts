@@ -42,11 +42,14 @@ export function monitorRange(address: bigint, size: bigint): string {
   return `${hex16(address)}-${hex16(address + (size === 0n ? 0n : size - 1n))}`;
 }
 
+/** What the monitor prints as the owner of a region that has none. */
+export const orphan = 'orphan';
+
 /**
- * The owner as `-o` appends it. What was read from a dump is in the monitor's words already; an embedder's own word
+ * The owner as `-o` prints it. What was read from a dump is in the monitor's words already; an embedder's own word
  * is put into them.
  */
 export function monitorOwner(owner: string | undefined): string {
-  if (owner === undefined) return ' orphan';
-  return /^(owner|parent):\{/.test(owner) ? ` ${owner}` : ` owner:{obj id=${owner}}`;
+  if (owner === undefined) return orphan;
+  return /^(owner|parent):\{(dev|obj) .*\}$/.test(owner) ? owner : `owner:{obj id=${owner}}`;
 }

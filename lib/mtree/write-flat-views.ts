@@ -41,7 +41,7 @@ export function rangeText(range: FlatRange, { owners = false }: FlatViewTextOpti
   const nonvolatile = range.nonvolatile ? 'nv-' : '';
   const type = range.readonly ? 'rom' : regionType(region);
   const place = offset === 0n ? '' : ` @${hex16(offset)}`;
-  const owner = owners ? monitorOwner(region.owner) : '';
+  const owner = owners ? ` ${monitorOwner(region.owner)}` : '';
   const head = `${monitorRange(range.address, range.size)} (prio ${region.priority}, `;
   return `${head}${nonvolatile}${type}): ${region.name}${place}${owner}`;
 }

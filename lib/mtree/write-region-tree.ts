@@ -93,7 +93,7 @@ function regionText(region: MemoryRegion, start: bigint, options: RegionTreeOpti
   const nonvolatile = region.nonvolatile ? 'nv-' : '';
   const head = `${monitorRange(start, region.size)} (prio ${region.priority}, `;
   const disabled = region.enabled ? '' : ' [disabled]';
-  const owner = options.owners ? monitorOwner(region.owner) : '';
+  const owner = options.owners ? ` ${monitorOwner(region.owner)}` : '';
   return `${head}${nonvolatile}${regionType(region)}): ${nameText(region)}${disabled}${owner}`;
 }
 

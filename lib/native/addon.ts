@@ -3,9 +3,10 @@ import type { HostMemoryAddon } from './host-memory-addon.js';
 import type { KvmAddon } from './kvm-addon.js';
 import { loadAddon } from './load.js';
 import type { ReaderAddon } from './reader-addon.js';
+import type { VfioAddon } from './vfio-addon.js';
 
 /** Every function of the native addon. */
-export interface Addon extends EngineAddon, HostMemoryAddon, KvmAddon, ReaderAddon {}
+export interface Addon extends EngineAddon, HostMemoryAddon, KvmAddon, ReaderAddon, VfioAddon {}
 
 /** The native addon of this environment (the main thread or a worker has its own). */
 export const addon: Addon = loadAddon() as Addon;

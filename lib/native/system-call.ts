@@ -22,9 +22,12 @@ export function isSystemCallFailure(result: unknown): result is SystemCallFailur
   return typeof result === 'object' && result !== null && 'errno' in result;
 }
 
+/** Errors of Linux that Node.js has no name for (include/uapi/asm-generic/errno.h). */
+const moreNames: Readonly<Record<number, string>> = { 35: 'EDEADLK', 77: 'EBADFD' };
+
 /** Name of `failure`'s errno, such as `ENOMEM`. */
-export function errnoName(failure: SystemCallFailure): string {
-  return getSystemErrorName(-failure.errno);
+export function errnoName({ errno }: SystemCallFailure): string {
+  return moreNames[errno] ?? getSystemErrorName(-errno);
 }
 
 /** The error to throw for `failure`, which happened while doing `what`: `ERR_SYSTEM_CALL`. */

@@ -1,8 +1,6 @@
-import type { KvmVmIoctl } from '../kvm/kvm-ioctl-error.js';
-
-/** A failure that a test orders. */
-export interface Fault {
-  readonly ioctl: KvmVmIoctl;
+/** A failure that a test orders, of one of the calls that `Ioctl` names. */
+export interface Fault<Ioctl extends string = string> {
+  readonly ioctl: Ioctl;
   /** Which call fails, counted from the order on: 1 is the next one. */
   readonly call: number;
   /** Name of the error, such as `ENOMEM`. */
@@ -10,10 +8,10 @@ export interface Fault {
 }
 
 /** Failures that were ordered and have not happened yet. */
-export class Faults {
-  #pending: Fault[] = [];
+export class Faults<Ioctl extends string> {
+  #pending: Fault<Ioctl>[] = [];
 
-  order(fault: Fault): void {
+  order(fault: Fault<Ioctl>): void {
     this.#pending.push(fault);
   }
 
@@ -23,7 +21,7 @@ export class Faults {
   }
 
   /** Counts a call of `ioctl`. Returns the errno with which it is to fail. */
-  due(ioctl: KvmVmIoctl): string | undefined {
+  due(ioctl: Ioctl): string | undefined {
     let errno: string | undefined;
     this.#pending = this.#pending.flatMap((fault) => {
       if (fault.ioctl !== ioctl) return [fault];

@@ -1,6 +1,27 @@
+export type {
+  SimulatedBar,
+  SimulatedCapability,
+  SimulatedDeviceDescription,
+  SimulatedMsix,
+  SimulatedRegisters,
+  SimulatedRegistersSource,
+} from './device-description.js';
+export type { DmaPiece, SimulatedDma } from './device-dma.js';
+export type { KernelMapping } from './dma-mappings.js';
 export type { Fault } from './faults.js';
 export type { FileDescriptorKind } from './kvm-io-bus.js';
 export type { DirtyRingEntry, SlotRules } from './kvm-slot-table.js';
+export type { BarMap, BarPiece, HostPiece } from './mapped-bars.js';
+export {
+  allHostMemory,
+  type HostMemoryAccess,
+  type HostMemoryProbe,
+  realHostMemory,
+} from './process-memory.js';
+export type { SimulatedConfigSpace } from './simulated-config-space.js';
+export type { SimulatedDevice, SimulatedDeviceAccess } from './simulated-device.js';
+export type { SimulatedIrqs } from './simulated-irqs.js';
+export type { SimulatedVfioRules } from './simulated-kernel.js';
 export {
   type SimulatedAccess,
   type SimulatedAccessOptions,
@@ -8,3 +29,5 @@ export {
   SimulatedKvm,
   type SimulatedKvmOptions,
 } from './simulated-kvm.js';
+export { SimulatedVfio, type SimulatedVfioOptions } from './simulated-vfio.js';
+export type { SimulatedVfioCall } from './vfio-call-log.js';

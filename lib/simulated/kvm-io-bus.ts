@@ -1,6 +1,6 @@
 import { lastAddress } from '../address.js';
 import type { CoalescedZone, IoEventFdRequest } from '../kvm/kvm-interface.js';
-import type { Errno } from './kvm-slot-table.js';
+import type { Errno } from './errno.js';
 
 /** What a number of a file descriptor stands for. */
 export type FileDescriptorKind = 'eventfd' | 'other' | 'closed';

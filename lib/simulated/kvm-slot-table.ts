@@ -5,6 +5,7 @@ import {
   type UserMemoryRegion,
   userMemoryFlag,
 } from '../kvm/kvm-interface.js';
+import type { Errno } from './errno.js';
 
 /** What of the kernel and the machine decides about slots. */
 export interface SlotRules {
@@ -41,9 +42,6 @@ export interface DirtyRingEntry {
   /** Offset within the slot, in pages. */
   readonly page: bigint;
 }
-
-/** Name of the error with which a call fails; `undefined` where it succeeds. */
-export type Errno = string | undefined;
 
 const pagesPerWord = 64n;
 

@@ -8,9 +8,10 @@ import {
   userMemoryFlag,
 } from '../kvm/kvm-interface.js';
 import { type KvmVmIoctl, kvmIoctlError } from '../kvm/kvm-ioctl-error.js';
+import type { Errno } from './errno.js';
 import { type Fault, Faults } from './faults.js';
 import { type FileDescriptorKind, KvmIoBus } from './kvm-io-bus.js';
-import { type DirtyRingEntry, type Errno, KvmSlotTable, type SlotRules } from './kvm-slot-table.js';
+import { type DirtyRingEntry, KvmSlotTable, type SlotRules } from './kvm-slot-table.js';
 
 /** What a simulated kernel and machine are like; by default like a large x86 machine with a new kernel. */
 export interface SimulatedKvmOptions extends Partial<SlotRules> {
@@ -57,7 +58,7 @@ export class SimulatedKvm implements KvmVm {
   readonly calls: SimulatedCall[] = [];
   readonly #slots: KvmSlotTable;
   readonly #bus: KvmIoBus;
-  readonly #faults = new Faults();
+  readonly #faults = new Faults<KvmVmIoctl>();
   readonly #capabilities: ReadonlyMap<number, number>;
 
   constructor(options: SimulatedKvmOptions = {}) {
@@ -85,7 +86,7 @@ export class SimulatedKvm implements KvmVm {
   }
 
   /** Has a later call fail, without effect. */
-  order(fault: Fault): void {
+  order(fault: Fault<KvmVmIoctl>): void {
     this.#faults.order(fault);
   }
 

@@ -13,6 +13,7 @@
 #include "binding/host_memory_binding.h"
 #include "binding/kvm_binding.h"
 #include "binding/reader_binding.h"
+#include "binding/vfio_binding.h"
 
 namespace flatview::binding {
 namespace {
@@ -22,6 +23,7 @@ struct Instance {
   HostMemoryBinding host_memory;
   KvmBinding kvm{engine, host_memory};
   ReaderBinding readers{engine.exchange()};
+  VfioBinding vfio{host_memory};
 };
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
@@ -31,6 +33,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   instance->host_memory.Register(env, exports);
   instance->kvm.Register(env, exports);
   instance->readers.Register(env, exports);
+  instance->vfio.Register(env, exports);
   // Node-API owns it from here, and deletes it when the environment goes.
   env.SetInstanceData(instance.release());
   return exports;

@@ -117,6 +117,7 @@ napi_value HostMemoryBinding::Window(Arguments& arguments) {
   WindowedMemory* const memory = Memory(arguments, 0);
   const uint64_t length = arguments.Uint64(2);
   const std::span<std::byte> part = Part(arguments, length);
+  RefuseDevice(arguments);
   const bool fits = length > 0 && length <= WindowedMemory::kMaxWindow;
   if (!fits) arguments.FailRange(2, "must be from 1 to 2^32");
   if (arguments.failed()) return nullptr;
@@ -145,14 +146,16 @@ napi_value HostMemoryBinding::CopyOut(Arguments& arguments) {
   const std::span<std::byte> into = arguments.Uint8Array(2);
   const std::span<std::byte> part = Part(arguments, into.size());
   // The two may overlap: `into` can be a view of a window.
-  if (!part.empty()) std::memmove(into.data(), part.data(), part.size());
+  if (RefuseDevice(arguments) && !part.empty()) std::memmove(into.data(), part.data(), part.size());
   return nullptr;
 }
 
 napi_value HostMemoryBinding::CopyIn(Arguments& arguments) {
   const std::span<std::byte> from = arguments.Uint8Array(2);
   const std::span<std::byte> part = Part(arguments, from.size());
-  if (!part.empty()) std::memmove(part.data(), from.data(), part.size());
+  if (RefuseDevice(arguments) && !part.empty()) {
+    std::memmove(part.data(), from.data(), part.size());
+  }
   return nullptr;
 }
 
@@ -162,6 +165,7 @@ napi_value HostMemoryBinding::Discard(Arguments& arguments) {
   const uint64_t length = arguments.Uint64(2);
   if (arguments.failed()) return nullptr;
   const HostMemory& host = memory->memory();
+  RefuseDevice(arguments);
   if (!host.owned()) arguments.FailRange(0, "is not memory that was allocated here");
   if (offset % host.page_size() != 0) arguments.FailRange(1, "is not a multiple of the page size");
   if (length % host.page_size() != 0) arguments.FailRange(2, "is not a multiple of the page size");
@@ -199,6 +203,16 @@ std::span<std::byte> HostMemoryBinding::Source(Arguments& arguments, size_t inde
   if (!IsNumber(arguments, index)) return arguments.Uint8Array(index);
   const WindowedMemory* const memory = Memory(arguments, index);
   return memory == nullptr ? std::span<std::byte>() : memory->memory().bytes();
+}
+
+bool HostMemoryBinding::RefuseDevice(Arguments& arguments) {
+  if (arguments.failed()) return false;
+  if (!IsNumber(arguments, 0)) return true;
+  const WindowedMemory* const memory = Memory(arguments, 0);
+  if (memory != nullptr && memory->memory().is_device()) {
+    arguments.FailRange(0, "is a device's: each access has a width");
+  }
+  return !arguments.failed();
 }
 
 std::span<std::byte> HostMemoryBinding::Part(Arguments& arguments, uint64_t length) {

@@ -25,6 +25,11 @@ class HostMemoryBinding {
   // What a handle stands for, for other bindings; null after throwing.
   std::shared_ptr<WindowedMemory> Find(Arguments& arguments, size_t index);
 
+  using Allocation = std::variant<kernel::HostMemory, kernel::SystemError>;
+
+  // The handle of new memory, or the failure as an object.
+  napi_value Adopt(Arguments& arguments, Allocation allocation);
+
   napi_value Allocate(Arguments& arguments);
   napi_value At(Arguments& arguments);
   napi_value Address(Arguments& arguments);
@@ -40,16 +45,14 @@ class HostMemoryBinding {
   napi_value Release(Arguments& arguments);
 
  private:
-  using Allocation = std::variant<kernel::HostMemory, kernel::SystemError>;
-
-  // The handle of new memory, or the failure as an object.
-  napi_value Adopt(Arguments& arguments, Allocation allocation);
   // The memory that a handle stands for; null after throwing.
   WindowedMemory* Memory(Arguments& arguments, size_t index);
   // All bytes of a source: a handle's memory, or the caller's Uint8Array.
   std::span<std::byte> Source(Arguments& arguments, size_t index);
   // `length` bytes at the offset given by argument 1 of the source given by argument 0.
   std::span<std::byte> Part(Arguments& arguments, uint64_t length);
+  // Refuses a device's memory where accesses would be of whatever width: false after throwing.
+  bool RefuseDevice(Arguments& arguments);
 
   HandleTable<std::shared_ptr<WindowedMemory>> memories_;
 };

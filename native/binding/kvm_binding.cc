@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "binding/functions.h"
+#include "binding/outcome.h"
 #include "binding/values.h"
+#include "kernel/event_fd.h"
 
 namespace flatview::binding {
 namespace {
@@ -17,17 +19,6 @@ using kernel::kvm::RegisterSet;
 using kernel::kvm::System;
 using kernel::kvm::Vcpu;
 using kernel::kvm::Vm;
-
-// `undefined`, or why the kernel refused.
-napi_value Outcome(Arguments& arguments, const kernel::kvm::Failure& failure) {
-  return failure ? Failure(arguments.env(), *failure) : nullptr;
-}
-
-napi_value Outcome(Arguments& arguments, const kernel::kvm::Answer& answer) {
-  if (const auto* error = std::get_if<SystemError>(&answer))
-    return Failure(arguments.env(), *error);
-  return Number(arguments.env(), *std::get_if<int>(&answer));
-}
 
 // Arguments from `first` on: slot, flags, guest address, size, host address.
 kernel::kvm::UserMemoryRegion MemoryRegion(Arguments& arguments, size_t first) {
@@ -127,18 +118,6 @@ bool KvmBinding::Register(napi_env env, napi_value exports) {
   return Define(env, exports, functions, this);
 }
 
-template <typename Opened, typename Entry>
-napi_value KvmBinding::Adopt(Arguments& arguments, std::variant<Opened, SystemError> opened,
-                             HandleTable<Entry>& table) {
-  if (const auto* error = std::get_if<SystemError>(&opened)) {
-    return Failure(arguments.env(), *error);
-  }
-  const uint32_t handle = table.Add(Entry(std::move(*std::get_if<Opened>(&opened))));
-  if (handle != 0) return Number(arguments.env(), handle);
-  arguments.FailState("too many are open");
-  return nullptr;
-}
-
 napi_value KvmBinding::Open(Arguments& arguments) {
   const std::string path = arguments.String(0);
   if (arguments.failed()) return nullptr;
@@ -157,7 +136,7 @@ napi_value KvmBinding::Close(Arguments& arguments) {
 }
 
 napi_value KvmBinding::CreateEventFd(Arguments& arguments) {
-  return Outcome(arguments, kernel::kvm::CreateEventFd());
+  return Outcome(arguments, kernel::CreateEventFd());
 }
 
 napi_value KvmBinding::CreateVm(Arguments& arguments) {
@@ -384,7 +363,7 @@ napi_value KvmBinding::VcpuStatistics(Arguments& arguments) {
 napi_value KvmBinding::VcpuRun(Arguments& arguments) {
   const OpenVcpu* const entry = IdleVcpu(arguments, vcpus_);
   if (entry == nullptr) return nullptr;
-  const kernel::kvm::Failure failure = entry->vcpu->Run(entry->answerer());
+  const kernel::Failure failure = entry->vcpu->Run(entry->answerer());
   return Number(arguments.env(), failure ? failure->number : 0);
 }
 

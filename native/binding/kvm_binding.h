@@ -92,11 +92,6 @@ class KvmBinding {
   napi_value VcpuClose(Arguments& arguments);
 
  private:
-  // A handle of what was opened, or why not.
-  template <typename Opened, typename Entry>
-  napi_value Adopt(Arguments& arguments, std::variant<Opened, kernel::SystemError> opened,
-                   HandleTable<Entry>& table);
-
   EngineBinding& engines_;
   HostMemoryBinding& memories_;
   HandleTable<std::shared_ptr<DirectMemory>> direct_memories_;

@@ -44,7 +44,7 @@ std::variant<std::shared_ptr<VcpuRunner>, kernel::SystemError> VcpuRunner::Start
   std::ignore = share.release();  // the finalizer has it
   // Hooks run in the opposite order: the thread ends before what it calls.
   napi_add_env_cleanup_hook(env, AbandonWithEnvironment, runner.get());
-  const auto on_exit = [&self = *runner](const kernel::kvm::Failure& failure) {
+  const auto on_exit = [&self = *runner](const kernel::Failure& failure) {
     return self.OnExit(failure);
   };
   auto started = kernel::kvm::VcpuThread::Start(*runner->vcpu_, std::move(answerer), on_exit);
@@ -67,7 +67,7 @@ void VcpuRunner::Abandon() {
   Finish(napi_tsfn_abort);
 }
 
-bool VcpuRunner::OnExit(const kernel::kvm::Failure& failure) {
+bool VcpuRunner::OnExit(const kernel::Failure& failure) {
   {
     const std::lock_guard lock(mutex_);
     if (answer_ == Answer::kEnd) return false;

@@ -47,7 +47,7 @@ class VcpuRunner {
 
   static void CallJavaScript(napi_env env, napi_value callback, void* runner, void* data);
   // On the vCPU's thread.
-  bool OnExit(const kernel::kvm::Failure& failure);
+  bool OnExit(const kernel::Failure& failure);
   void Reply(Answer answer);
   void Finish(napi_threadsafe_function_release_mode mode);
 

@@ -110,8 +110,28 @@ std::variant<HostMemory, SystemError> HostMemory::At(uint64_t address, uint64_t 
   return HostMemory(Mapping(), FileDescriptor(), bytes, page_size);
 }
 
+std::variant<HostMemory, SystemError> HostMemory::OfDevice(const DeviceArea& area) {
+  const uint64_t page_size = OrdinaryPageSize();
+  assert(area.size > 0 && area.size <= kMaxSize && area.alignment <= kMaxSize);
+  assert((area.offset | area.size | area.alignment | area.phase) % page_size == 0);
+  auto reserved = Mapping::Reserve(area.size, area.alignment, area.phase);
+  if (auto* error = std::get_if<SystemError>(&reserved)) return std::move(*error);
+  Mapping mapping = std::move(*std::get_if<Mapping>(&reserved));
+  const int protection =
+      (area.is_readable ? PROT_READ : PROT_NONE) | (area.is_writable ? PROT_WRITE : PROT_NONE);
+  if (auto error = mapping.Place(MAP_SHARED, area.fd, area.offset, protection)) {
+    return std::move(*error);
+  }
+  // A child process must not keep the device open.
+  madvise(mapping.data(), mapping.length(), MADV_DONTFORK);
+  const std::span<std::byte> bytes(mapping.data(), area.size);
+  HostMemory memory(std::move(mapping), FileDescriptor(), bytes, page_size);
+  memory.is_device_ = true;
+  return memory;
+}
+
 std::optional<SystemError> HostMemory::Discard(uint64_t offset, uint64_t length) const {
-  assert(owned() && offset % page_size_ == 0 && length % page_size_ == 0);
+  assert(owned() && !is_device() && offset % page_size_ == 0 && length % page_size_ == 0);
   assert(length <= mapping_.length() && offset <= mapping_.length() - length);
   if (length == 0) return std::nullopt;  // fallocate calls that an error
   if (fd() == FileDescriptor::kNone) {

@@ -13,8 +13,8 @@
 
 namespace flatview::kernel {
 
-// Memory of this process that a guest or a device uses as its own: mapped here, or lent by whoever
-// mapped it.
+// Memory of this process that a guest or a device uses as its own: mapped here, be it RAM or what a
+// device shows of itself, or lent by whoever mapped it.
 //
 // Invariants: pages are committed when they are first touched. The bytes stay where they are until
 // the object is destroyed, or Close() or Vacate() is called.
@@ -48,6 +48,27 @@ class HostMemory {
   // REQUIRES: size <= kMaxSize, address + size <= 2^64.
   [[nodiscard]] static std::variant<HostMemory, SystemError> At(uint64_t address, uint64_t size);
 
+  // A stretch of a device's file.
+  struct DeviceArea {
+    int fd;
+    // Where it begins in the file, and how long it is: whole pages.
+    uint64_t offset;
+    uint64_t size;
+    // Its addresses here lie `phase` above a multiple of `alignment`, as its addresses on the bus
+    // do: then the kernel can map it by large pages.
+    uint64_t alignment;
+    uint64_t phase;
+    bool is_readable;
+    bool is_writable;
+  };
+
+  // What a device shows of itself. Accesses reach the device: each must have the width that is
+  // meant (exact_access.h), and there is nothing to discard.
+  //
+  // REQUIRES: offset, size, alignment and phase are whole pages, size > 0 and <= kMaxSize,
+  // alignment a power of two <= kMaxSize, phase < alignment.
+  [[nodiscard]] static std::variant<HostMemory, SystemError> OfDevice(const DeviceArea& area);
+
   // Bytes of an ordinary page of this processor.
   static uint64_t OrdinaryPageSize();
 
@@ -57,13 +78,16 @@ class HostMemory {
   int fd() const { return fd_.get(); }
   // Bytes of a page: what Discard() counts in, and what can be mapped at once.
   uint64_t page_size() const { return page_size_; }
-  // Whether Allocate() made it.
+  // Whether it was mapped here.
   bool owned() const { return mapping_.data() != nullptr; }
+  // Whether OfDevice() made it.
+  bool is_device() const { return is_device_; }
 
   // Gives whole pages back to the kernel; they read as zeros, and cost nothing until touched again.
   // Of shared memory for everyone who maps it.
   //
-  // REQUIRES: owned(), offset and length multiples of page_size(), within bytes() rounded up.
+  // REQUIRES: owned(), not is_device(), offset and length multiples of page_size(), within bytes()
+  // rounded up.
   [[nodiscard]] std::optional<SystemError> Discard(uint64_t offset, uint64_t length) const;
 
   // Unmaps what was mapped here and closes the memfd. The bytes must not be used any more.
@@ -80,6 +104,7 @@ class HostMemory {
   FileDescriptor fd_;
   std::span<std::byte> bytes_;
   uint64_t page_size_;
+  bool is_device_ = false;
 };
 
 }  // namespace flatview::kernel

@@ -5,7 +5,7 @@
 #include <variant>
 
 #include "kernel/file_descriptor.h"
-#include "kernel/kvm_ioctl.h"
+#include "kernel/ioctl.h"
 #include "kernel/kvm_vm.h"
 
 namespace flatview::kernel::kvm {

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernel/ioctl.h"
+
 // What this package uses of the kernel's interface to KVM (Linux: include/uapi/linux/kvm.h,
 // Documentation/virt/kvm/api.rst). Our own, because the headers of a distribution are as old as it
 // is: guest_memfd came with Linux 6.8. The layouts are for ever, as is every interface of Linux.
@@ -114,12 +116,6 @@ struct RunPage {
   };
 };
 static_assert(offsetof(RunPage, mmio) == 32);
-
-// An ioctl's number, and what messages call it.
-struct Request {
-  const char* name;
-  unsigned long number;
-};
 
 constexpr unsigned kType = 0xae;
 

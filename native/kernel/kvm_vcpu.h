@@ -11,7 +11,7 @@
 
 #include "kernel/file_descriptor.h"
 #include "kernel/guest_gate.h"
-#include "kernel/kvm_ioctl.h"
+#include "kernel/ioctl.h"
 #include "kernel/kvm_uapi.h"
 #include "kernel/mapping.h"
 #include "kernel/system_error.h"

@@ -9,7 +9,7 @@
 #include <variant>
 
 #include "kernel/file_descriptor.h"
-#include "kernel/kvm_ioctl.h"
+#include "kernel/ioctl.h"
 #include "kernel/kvm_uapi.h"
 #include "kernel/kvm_vcpu.h"
 #include "kernel/system_error.h"

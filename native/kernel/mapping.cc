@@ -1,7 +1,5 @@
 #include "kernel/mapping.h"
 
-#include <sys/mman.h>
-
 #include <cassert>
 #include <cstdint>
 #include <sstream>
@@ -10,36 +8,37 @@
 namespace flatview::kernel {
 namespace {
 
-std::string Describe(size_t length, int flags, int fd) {
+std::string Describe(size_t length, int flags, int fd, uint64_t offset) {
   std::ostringstream out;
   out << std::hex << "length 0x" << length << ", flags 0x" << flags;
   if (fd != -1) out << std::dec << ", fd " << fd;
+  if (offset != 0) out << std::hex << ", offset 0x" << offset;
   return out.str();
 }
 
 }  // namespace
 
-std::variant<Mapping, SystemError> Mapping::Reserve(size_t length, size_t alignment) {
-  assert((alignment & (alignment - 1)) == 0);
+std::variant<Mapping, SystemError> Mapping::Reserve(size_t length, size_t alignment, size_t phase) {
+  assert((alignment & (alignment - 1)) == 0 && phase < alignment);
   assert(length <= SIZE_MAX - alignment);
   constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   // An aligned stretch of `length` lies somewhere within; what is around it goes back.
   const size_t claimed = length + alignment;
   void* const start = mmap(nullptr, claimed, PROT_NONE, kFlags, -1, 0);
-  if (start == MAP_FAILED) return SystemError::Last("mmap", Describe(claimed, kFlags, -1));
+  if (start == MAP_FAILED) return SystemError::Last("mmap", Describe(claimed, kFlags, -1, 0));
   std::byte* const first = static_cast<std::byte*>(start);
-  const size_t misaligned = reinterpret_cast<uintptr_t>(start) & (alignment - 1);
-  const size_t before = misaligned == 0 ? 0 : alignment - misaligned;
+  const size_t before = (phase - reinterpret_cast<uintptr_t>(start)) & (alignment - 1);
   if (before > 0) munmap(first, before);
   if (before < alignment) munmap(first + before + length, alignment - before);
   return Mapping(first + before, length);
 }
 
-std::optional<SystemError> Mapping::Place(int flags, int fd) {
+std::optional<SystemError> Mapping::Place(int flags, int fd, uint64_t offset, int protection) {
   const int all_flags = flags | MAP_FIXED;
-  void* const placed = mmap(data_, length_, PROT_READ | PROT_WRITE, all_flags, fd, 0);
+  const auto at = static_cast<off_t>(offset);
+  void* const placed = mmap(data_, length_, protection, all_flags, fd, at);
   if (placed != MAP_FAILED) return std::nullopt;
-  return SystemError::Last("mmap", Describe(length_, all_flags, fd));
+  return SystemError::Last("mmap", Describe(length_, all_flags, fd, offset));
 }
 
 Mapping::~Mapping() {

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <sys/mman.h>
+
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -14,12 +17,13 @@ namespace flatview::kernel {
 // Thread safety: none.
 class Mapping {
  public:
-  // Claims addresses at a multiple of `alignment`; nothing lies behind them, so that an access
-  // faults, until Place() puts something there.
+  // Claims addresses `phase` above a multiple of `alignment`; nothing lies behind them, so that an
+  // access faults, until Place() puts something there.
   //
-  // REQUIRES: `length` and `alignment` are multiples of the page size, `alignment` a power of two,
-  // and their sum fits size_t.
-  [[nodiscard]] static std::variant<Mapping, SystemError> Reserve(size_t length, size_t alignment);
+  // REQUIRES: all are multiples of the page size, `alignment` a power of two, `phase` less than it,
+  // and `length + alignment` fits size_t.
+  [[nodiscard]] static std::variant<Mapping, SystemError> Reserve(size_t length, size_t alignment,
+                                                                  size_t phase = 0);
 
   Mapping() = default;
   Mapping(Mapping&& other) noexcept
@@ -31,9 +35,12 @@ class Mapping {
   }
   ~Mapping();
 
-  // Maps all of it, readable and writable, in the way of mmap's `flags` (MAP_FIXED is added) and
-  // from the start of `fd`, which is -1 for anonymous memory. The mapping outlives the descriptor.
-  [[nodiscard]] std::optional<SystemError> Place(int flags, int fd);
+  static constexpr int kReadWrite = PROT_READ | PROT_WRITE;
+
+  // Maps all of it in the way of mmap's `flags` (MAP_FIXED is added), from `offset` in `fd` on,
+  // which is -1 for anonymous memory. The mapping outlives the descriptor.
+  [[nodiscard]] std::optional<SystemError> Place(int flags, int fd, uint64_t offset = 0,
+                                                 int protection = kReadWrite);
 
   std::byte* data() const { return data_; }
   size_t length() const { return length_; }

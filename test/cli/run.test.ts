@@ -225,7 +225,7 @@ suite('bad input and usage: status 2 and one message', () => {
     const help = await flatview(['--help']);
     assert.equal(help.status, 0);
     assert.match(help.stdout, /Exit status: 0 it worked, 1 the answer is no, 2 bad input/);
-    for (const command of ['flat', 'mtree', 'explain', 'demo']) {
+    for (const command of ['flat', 'mtree', 'explain', 'preflight', 'demo']) {
       assert.match(help.stdout, new RegExp(`^  ${command}`, 'm'));
     }
     const version = await flatview(['--version']);

@@ -13,7 +13,7 @@ const main = fileURLToPath(new URL('../../examples/tiny-vmm/main.js', import.met
 const readme = fileURLToPath(new URL('../../../README.md', import.meta.url));
 
 function output(...options: string[]): string {
-  return execFileSync(process.execPath, [main, ...options], { encoding: 'utf8', timeout: 60_000 });
+  return execFileSync(process.execPath, [main, ...options], { encoding: 'utf8', timeout: 600_000 });
 }
 
 /** What must be told in every way, apart from how much is counted while the guest polls. */

@@ -6,7 +6,16 @@ import { checkDump, type Outcome } from './check-dump.js';
 /** Inputs are cut to this many bytes: small ones run often. */
 const maxBytes = 8 * 1024;
 
-/** The inputs that each ran something of the parser that none before it did. */
+/**
+ * What makes an input worth to be kept: that it ran blocks of the parser that none before it did, or ran them another
+ * magnitude of times; or nothing, and all are kept. Then V8's counts, which differ from run to run, decide nothing.
+ */
+export type Novelty = 'blocks' | 'magnitudes' | 'none';
+
+/** How many inputs count as new ones. */
+const recentInputs = 32;
+
+/** The inputs that are worth to go on from. */
 export class DumpCorpus {
   readonly inputs: Uint8Array[] = [];
   /** How often each came out. */
@@ -14,17 +23,17 @@ export class DumpCorpus {
   executions = 0;
   /** The longest that an input took, in milliseconds. */
   slowest = 0;
-  readonly #coverage = new BlockCoverage('/lib/mtree/');
+  readonly #coverage: BlockCoverage | undefined;
   readonly #seen = new Set<string>();
-  readonly #magnitudes: boolean;
+  readonly #novelty: Novelty;
   readonly #beforeRun: (input: Uint8Array) => void;
 
   /**
-   * @param magnitudes Whether how often a block ran counts, too.
    * @param beforeRun Called with each input: should it end the process, this is the last that is known of it.
    */
-  constructor(magnitudes: boolean, beforeRun: (input: Uint8Array) => void) {
-    this.#magnitudes = magnitudes;
+  constructor(novelty: Novelty, beforeRun: (input: Uint8Array) => void) {
+    this.#novelty = novelty;
+    this.#coverage = novelty === 'none' ? undefined : new BlockCoverage('/lib/mtree/');
     this.#beforeRun = beforeRun;
   }
 
@@ -32,7 +41,7 @@ export class DumpCorpus {
     return this.#seen.size;
   }
 
-  /** One of the inputs: rather a new one, because what is new leads on, and rather a small one, which is soon checked. */
+  /** One of the inputs: rather a small one, which is soon checked, and rather a new one, because what is new leads on. */
   pick(random: Random): Uint8Array {
     const [one, other] = [this.#any(random), this.#any(random)];
     return one.length < other.length ? one : other;
@@ -40,17 +49,31 @@ export class DumpCorpus {
 
   #any(random: Random): Uint8Array {
     const count = this.inputs.length;
-    const among = random.below(2) === 0 ? count : Math.min(count, 32);
+    const rather = this.#coverage && random.below(2) !== 0 ? recentInputs : count;
+    const among = Math.min(count, rather);
     return this.inputs[count - 1 - random.below(Math.max(among, 1))] ?? new Uint8Array();
+  }
+
+  /**
+   * Checks an input, and keeps it if it is worth that.
+   *
+   * @returns Whether it was kept.
+   * @throws As {@link checkDump}.
+   */
+  async add(bytes: Uint8Array): Promise<boolean> {
+    const input = await this.check(bytes);
+    if (!this.#ranSomethingNew()) return false;
+    this.inputs.push(input);
+    return true;
   }
 
   /**
    * Checks an input.
    *
-   * @returns Whether it ran something new, and was added.
+   * @returns What was checked of it.
    * @throws As {@link checkDump}.
    */
-  async add(bytes: Uint8Array): Promise<boolean> {
+  async check(bytes: Uint8Array): Promise<Uint8Array> {
     const input = bytes.subarray(0, maxBytes);
     this.#beforeRun(input);
     const begin = performance.now();
@@ -60,12 +83,16 @@ export class DumpCorpus {
     this.executions++;
     // Native memory is given back by finalizers, which run between turns.
     if (this.executions % 64 === 0) await setImmediate();
+    return input;
+  }
+
+  /** Whether something ran since the last input that had not run before. */
+  #ranSomethingNew(): boolean {
+    if (!this.#coverage) return true;
     const before = this.#seen.size;
     for (const name of this.#coverage.take()) {
-      this.#seen.add(this.#magnitudes ? name : name.slice(0, name.lastIndexOf(':')));
+      this.#seen.add(this.#novelty === 'magnitudes' ? name : name.slice(0, name.lastIndexOf(':')));
     }
-    if (this.#seen.size === before) return false;
-    this.inputs.push(input);
-    return true;
+    return this.#seen.size > before;
   }
 }

@@ -1,10 +1,11 @@
 // Fuzzes the reader of dumps: makes inputs of known ones, keeps those that run something new of lib/mtree, and ends at
 // the first finding. `npm run fuzz -- dumps` runs it, and watches that each input ends.
 //
-//   node dist/test/fuzz/fuzz-dumps.js FOLDER [--seconds=60] [--runs=N] [--seed=N] [--merge]
+//   node dist/test/fuzz/fuzz-dumps.js FOLDER [--seconds=60] [--runs=N] [--seed=N] [--repeatable | --merge]
 //
-// FOLDER gets what is found: `corpus/`, and `finding-*`. The input that is being checked is FOLDER/running. --merge puts a
-// smallest corpus that runs the same blocks into the repository.
+// FOLDER gets what is found: `corpus/`, and `finding-*`. The input that is being checked is FOLDER/running. --repeatable
+// makes all inputs of those in the repository, so that the seed alone decides what they are. --merge puts a smallest
+// corpus that runs the same blocks into the repository.
 
 import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -20,6 +21,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '60' },
     runs: { type: 'string', default: 'Infinity' },
     seed: { type: 'string', default: String(1 + Math.floor(Math.random() * 2 ** 31)) },
+    repeatable: { type: 'boolean', default: false },
     merge: { type: 'boolean', default: false },
   },
   allowPositionals: true,
@@ -28,9 +30,11 @@ const folder = positionals[0] ?? 'build-fuzz/dumps';
 const found = path.join(folder, 'corpus');
 const kept = path.join(corpusFolder, 'dumps');
 
-const known = [...readCorpus(kept), ...readCorpus(found)].map(({ bytes }) => bytes);
+const files = values.repeatable ? readCorpus(kept) : [...readCorpus(kept), ...readCorpus(found)];
+const known = files.map(({ bytes }) => bytes);
 let running: Uint8Array = new Uint8Array();
-const corpus = new DumpCorpus(!values.merge, (input) => {
+const novelty = values.merge ? 'blocks' : 'magnitudes';
+const corpus = new DumpCorpus(values.repeatable ? 'none' : novelty, (input) => {
   running = input;
   writeFileSync(path.join(folder, 'running'), input);
 });
@@ -52,7 +56,8 @@ async function fuzz(seconds: number, runs: number, seed: number): Promise<void> 
   const end = performance.now() + seconds * 1000;
   while (performance.now() < end && corpus.executions - first < runs) {
     const input = mutateDump(corpus.pick(random), corpus.pick(random), random);
-    if (await corpus.add(input)) saveInput(found, input);
+    if (values.repeatable) await corpus.check(input);
+    else if (await corpus.add(input)) saveInput(found, input);
   }
   const outcomes = [...corpus.outcomes].map(([outcome, count]) => `${outcome} ${count}`);
   report(`${outcomes.join(', ')}; the slowest took ${corpus.slowest.toFixed(0)} ms`);
@@ -69,5 +74,6 @@ async function merge(): Promise<void> {
 }
 
 function report(message: string): void {
-  console.log(`dumps: ${corpus.executions} executions, ${corpus.blocks} blocks; ${message}`);
+  const reached = values.repeatable ? '' : `, ${corpus.blocks} blocks`;
+  console.log(`dumps: ${corpus.executions} executions${reached}; ${message}`);
 }

@@ -8,10 +8,11 @@ import { setImmediate } from 'node:timers/promises';
 import type { MemoryRegion } from '../../lib/index.js';
 import { KvmMemorySlots } from '../../lib/kvm/index.js';
 import { mapPages, planCost, planMappings } from '../../lib/mapping/index.js';
+import { testSeed } from '../oracle/seed.js';
 import { dataAddress, type Guest, makeGuest, noKvm } from './real-mode-guest.js';
 
 const commits = Number(process.env['FLATVIEW_COMMITS'] ?? 500);
-const seed = Number(process.env['FLATVIEW_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+const seed = testSeed();
 
 const pageSize = 0x1000;
 /** RAM of one region. The guest checks each even page of it; what changes are odd pages, and what lies behind it. */

@@ -291,7 +291,7 @@ test('a process with running guests can exit, and stays as long as they run', re
   const run = (body: string) =>
     spawnSync(process.execPath, ['--input-type=module', '-e', body], {
       encoding: 'utf8',
-      timeout: 60_000,
+      timeout: 600_000,
       // Node.js leaks memory of its own when it exits in the middle of things, which is not what is asked here.
       env: { ...process.env, ASAN_OPTIONS: 'detect_leaks=0' },
     });

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { type AddressRange, endOf } from '../../lib/mapping/page-mapping.js';
 import { sweep, united } from '../../lib/mapping/range-sweep.js';
 import { SortedRanges } from '../../lib/mapping/sorted-ranges.js';
+import { runs } from '../oracle/runs.js';
 
 /** Where ranges can be: one in each place, which they may fill. */
 const placeSize = 8;
@@ -57,7 +58,7 @@ function assertSame(
 }
 
 suite('sorted ranges', () => {
-  test('are what a plain list is, also with many more than a chunk takes', () => {
+  test('are what a plain list is, also with many more than a chunk takes', (t) => {
     const change = fc.record({
       gone: fc.array(fc.nat(places - 1), { maxLength: 400, size: 'max' }),
       fresh: fc.array(anyRange, { maxLength: 400, size: 'max' }),
@@ -77,6 +78,7 @@ suite('sorted ranges', () => {
           assertSame(ranges, [...model.values()], window.address, BigInt(length));
         }
       }),
+      runs(t, 100, 0.1),
     );
   });
 
@@ -93,7 +95,7 @@ suite('sorted ranges', () => {
 });
 
 suite('sweeping two lists of ranges', () => {
-  test('visits each address that either has, once, with what each has there', () => {
+  test('visits each address that either has, once, with what each has there', (t) => {
     fc.assert(
       fc.property(anyRanges, anyRanges, (a, b) => {
         const stretches: AddressRange[] = [];
@@ -115,7 +117,7 @@ suite('sweeping two lists of ranges', () => {
         });
         assert.deepEqual(united(stretches), united([...a, ...b]));
       }),
-      { numRuns: 50 },
+      runs(t, 50, 0.05),
     );
   });
 });

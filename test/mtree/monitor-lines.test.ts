@@ -177,6 +177,18 @@ suite('monitor text as it comes', () => {
     assert.equal(flatText(texts.tree + flat), texts.flat);
   });
 
+  test('with owners, the name of the accelerator stands behind them, whoever owns the range', () => {
+    for (const owner of ['orphan', 'owner:{dev id=card}', 'parent:{obj path=/a}']) {
+      const lines = ['0000000000000000-000000000000000f (prio 0, ram): x'];
+      const owned = lines.map((line) => `  ${line} ${owner}`);
+      const text =
+        tree(...owned.map((line) => `  ${line}`)).replace('): system', '): system orphan') +
+        view(...owned.map((line) => `${line} KVM`));
+      assert.deepEqual(codesOf(text), []);
+      assert.match(flatText(text), /ram\): x\n/);
+    }
+  });
+
   test('in the words of the newest QEMU, which tells containers', () => {
     const text = tree(
       `    ${range(0, 0xfff)} (prio 0, container): box`,
@@ -214,6 +226,23 @@ suite('monitor text as it comes', () => {
       (name, at) => `    ${range(at * 16, at * 16 + 15)} (prio 0, ram): ${name}`,
     );
     assert.deepEqual([...regionsOf(tree(...lines)).keys()], ['system', ...names]);
+  });
+
+  test('a range is that of the longest name that a region has', () => {
+    const names = ['x', 'x @0000000000000000 hvf', 'x @0000000000000010', 'x KVM'];
+    for (const owner of ['', ' orphan', ' owner:{dev id=card}']) {
+      const lines = names.map(
+        (name, at) => `  ${range(at * 16, at * 16 + 15)} (prio 0, ram): ${name}${owner}`,
+      );
+      const text =
+        tree(...lines.map((line) => `  ${line}`)).replace('): system', `): system${owner}`) +
+        view(...lines);
+      assert.deepEqual(codesOf(text), []);
+      assert.deepEqual(
+        [...flatText(text).matchAll(/ram\): (.*)/g)].map(([, name]) => name),
+        names,
+      );
+    }
   });
 
   test('an alias line is taken apart where its target has a block', () => {
@@ -302,6 +331,21 @@ suite('what a tree leaves open, and its flat views settle', () => {
     assert.equal(targetOf('two')?.priority, 15);
   });
 
+  test('which of two regions of one name answers, when the owners are printed', () => {
+    const [orphan, owned] = ['orphan', 'parent:{obj path=/a}'].map(
+      (owner) => `  ${range(0, 15)} (prio 0, i/o): device ${owner}`,
+    );
+    const both = tree(`  ${orphan}`, `  ${owned}`).replace('): system', '): system orphan');
+    const kindsWith = (shown: string | undefined) => {
+      const text = both + view(shown ?? '');
+      assert.ok(!codesOf(text).includes('view-mismatch'));
+      const { regions } = readMonitorText(text).document;
+      return regions.filter(({ name }) => name === 'device').map(({ kind }) => kind);
+    };
+    assert.deepEqual(kindsWith(orphan), ['io', 'io']);
+    assert.deepEqual(kindsWith(owned), ['container', 'io']);
+  });
+
   test('size 0, which is printed like size 1', () => {
     const text =
       tree(`    ${range(0, 0)} (prio 0, ram): empty`, io(0, 15, 'below', 2, -1)) +
@@ -370,10 +414,27 @@ suite('what a tree leaves open, and its flat views settle', () => {
     }
   });
 
+  test('a flat view of an address space that the tree does not have is said with its line', () => {
+    const ram = `  ${range(0, 15)} (prio 0, ram): ram`;
+    const other = view(ram).replace('root: system', 'root: another');
+    const { notes } = readMonitorText(tree(`  ${ram}`) + view(ram) + other);
+    const note = notes.find(({ code }) => code === 'view-mismatch');
+    assert.equal(note?.line, 11);
+    assert.match(note.message, /"memory".*"another"/);
+    assert.ok(notes.every(({ confirmed }) => !confirmed));
+  });
+
   test('what cannot be settled is said with its line', () => {
     const text = tree(io(0, 15, 'device')) + view(`  ${range(0, 15)} (prio 0, i/o): another`);
     const note = readMonitorText(text).notes.find(({ code }) => code === 'view-mismatch');
     assert.equal(note?.line, 8);
     assert.match(note.message, /"device".*instead of "another"/);
+    const owners =
+      tree(`${io(0, 15, 'device')} orphan`) + view(`${io(0, 15, 'device', 1)} owner:{dev id=a}`);
+    const other = readMonitorText(owners).notes.find(({ code }) => code === 'view-mismatch');
+    assert.match(
+      other?.message ?? '',
+      /"device" \(i\/o, orphan\).*"device" \(i\/o, owner:{dev id=a}\)/,
+    );
   });
 });

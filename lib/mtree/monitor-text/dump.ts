@@ -1,5 +1,5 @@
 import type { MonitorType } from '../monitor-format.js';
-import { type AliasWindow, ownersPrinted, parseFlatName, parseTreeName } from './line-names.js';
+import { type AliasWindow, ownersPrinted, parseTreeName, splitOwner } from './line-names.js';
 import { type MonitorLine, malformed, parseMonitorLine, type RangeLine } from './monitor-line.js';
 import type { Notes } from './notes.js';
 
@@ -35,6 +35,7 @@ export interface TreeLine {
   readonly disabled: boolean;
   /** The region was not printed because it is disabled, but what is below it was. */
   readonly hidden: boolean;
+  /** As printed, `orphan` too; undefined where it was not. */
   readonly owner: string | undefined;
   readonly alias: AliasWindow | undefined;
   readonly parent: TreeLine | undefined;
@@ -78,11 +79,12 @@ export interface ViewLine {
   readonly priority: number;
   readonly nonvolatile: boolean;
   readonly type: MonitorType;
+  /** What stands between the colon and the owner: which name that is, the tree's regions tell. */
+  readonly text: string;
   name: string;
-  readonly offset: bigint;
+  offset: bigint;
+  /** As printed, `orphan` too; undefined where it was not. */
   readonly owner: string | undefined;
-  /** The name's last word, with the space before it: it may be the name of the accelerator that has the range. */
-  readonly lastWord: string | undefined;
 }
 
 /**
@@ -169,7 +171,8 @@ class DumpReader {
     if (end < start) malformed(line, 'ends before it starts', raw);
     const last = view.ranges.at(-1);
     if (last && start <= last.end) malformed(line, `overlaps the range of line ${last.line}`, raw);
-    const named = parseFlatName(range.rest, this.#owners);
+    const { text, owner } = splitOwner(range.rest, this.#owners);
+    const named = { text, name: text, offset: 0n, owner };
     view.ranges.push({ line, start, end, priority, nonvolatile, type, ...named });
   }
 

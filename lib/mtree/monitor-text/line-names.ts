@@ -1,3 +1,5 @@
+import { orphan } from '../monitor-format.js';
+
 /** The window of an alias as its line prints it. */
 export interface AliasWindow {
   /**
@@ -14,14 +16,24 @@ export interface AliasReading {
   readonly target: string;
 }
 
-const owner = /(?:owner|parent):\{(?:dev|obj) /;
+/** One way to understand the names in the line of a flat range. */
+export interface FlatReading {
+  readonly name: string;
+  /** Where in the region the range begins. */
+  readonly offset: bigint;
+}
+
+const owner = / (?:owner|parent):\{(?:dev|obj) /;
+const rangeStart = /^[^:]*[0-9a-f]-[0-9a-f]+ \(prio /;
+const ownerEnd = /^(.*) ((?:owner|parent):\{(?:dev|obj) .*\})/;
+const orphanEnd = / orphan(?: \S+)?$/;
 
 /** Whether a text was printed with `-o`: then each region has an owner, or is an ` orphan`. */
 export function ownersPrinted(text: string): boolean {
   if (owner.test(text)) return true;
   if (!text.includes(' orphan')) return false;
-  const regions = text.split('\n').filter((line) => line.includes('(prio '));
-  return regions.every((line) => line.trimEnd().endsWith(' orphan'));
+  const regions = text.split('\n').filter((line) => rangeStart.test(line));
+  return regions.every((line) => orphanEnd.test(line.trimEnd()));
 }
 
 /** What stands behind the colon of a line of the tree. */
@@ -33,28 +45,43 @@ export function parseTreeName(rest: string, owners: boolean) {
   return { name: alias?.readings[0]?.name ?? text, disabled, owner: owned.owner, alias };
 }
 
-/** What stands behind the colon of a flat range. */
-export function parseFlatName(rest: string, owners: boolean) {
-  const owned = splitOwner(rest, owners);
-  const placed = /^(.*) @([0-9a-f]{16})(?: \S+)?$/.exec(owned.text);
-  const space = owned.text.lastIndexOf(' ');
-  const lastWord = owned.owner === undefined && space > 0 && !placed;
-  return {
-    name: placed?.[1] ?? owned.text,
-    offset: placed ? BigInt(`0x${placed[2]}`) : 0n,
-    owner: owned.owner,
-    lastWord: lastWord ? owned.text.slice(space) : undefined,
-  };
+/**
+ * The ways to understand a flat range, from the longest name to the shortest: behind the name may stand ` @` and an
+ * offset that is not 0, and at the end the name of an accelerator that has the range.
+ *
+ * @param text What stands behind the colon, without the owner.
+ * @param owned Whether there was an owner, behind which the accelerator's name would stand.
+ */
+export function* flatReadings(text: string, owned: boolean): Generator<FlatReading, void> {
+  yield* withoutAccelerator(text);
+  const space = text.lastIndexOf(' ');
+  if (!owned && space > 0) yield* withoutAccelerator(text.slice(0, space));
 }
 
-/** Takes off the owner. Behind it, an accelerator that has the range may have put its name. */
-function splitOwner(rest: string, owners: boolean): { text: string; owner: string | undefined } {
+function* withoutAccelerator(text: string): Generator<FlatReading, void> {
+  yield { name: text, offset: 0n };
+  const placed = /^(.*) @([0-9a-f]{16})$/.exec(text);
+  const offset = placed ? BigInt(`0x${placed[2]}`) : 0n;
+  if (offset !== 0n) yield { name: placed?.[1] ?? '', offset };
+}
+
+/**
+ * Takes off the owner, as it was printed. Behind it, an accelerator that has the range may have put its name.
+ *
+ * @param owners Whether owners are printed at all: names can look like them.
+ */
+export function splitOwner(
+  rest: string,
+  owners: boolean,
+): { text: string; owner: string | undefined } {
   if (!owners) return { text: rest, owner: undefined };
-  if (rest.endsWith(' orphan')) return { text: rest.slice(0, -' orphan'.length), owner: undefined };
-  const start = rest.search(/ (?:owner|parent):\{/);
-  const end = rest.lastIndexOf('}');
-  if (start < 0 || end < start) return { text: rest, owner: undefined };
-  return { text: rest.slice(0, start), owner: rest.slice(start + 1, end + 1) };
+  if (rest.endsWith(` ${orphan}`))
+    return { text: rest.slice(0, -1 - orphan.length), owner: orphan };
+  const owned = ownerEnd.exec(rest);
+  if (owned) return { text: owned[1] ?? '', owner: owned[2] };
+  const accelerated = rest.search(orphanEnd);
+  if (accelerated < 0) return { text: rest, owner: undefined };
+  return { text: rest.slice(0, accelerated), owner: orphan };
 }
 
 function parseAlias(text: string): AliasWindow | undefined {

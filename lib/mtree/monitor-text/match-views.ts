@@ -5,8 +5,15 @@ import type { Dump, ViewBlock } from './dump.js';
 import { Spot } from './spot.js';
 import type { TextRegion } from './text-region.js';
 import type { TextTree } from './text-tree.js';
-import { differences } from './view-difference.js';
+import { type BuiltRegions, differences } from './view-difference.js';
 import type { WorkBudget } from './work-budget.js';
+
+/** A text's tree, rendered as it is understood so far. */
+export interface RenderedText {
+  /** In the order of the text's address spaces. */
+  readonly addressSpaces: readonly AddressSpace[];
+  readonly built: BuiltRegions;
+}
 
 /** The printed view of an address space, and the address space's place among all that the text's views name. */
 export interface PrintedView {
@@ -27,20 +34,20 @@ const absenceCost = 1000;
  */
 export function matchViews(
   spaces: TextTree['spaces'],
-  rendered: readonly AddressSpace[],
+  { addressSpaces, built }: RenderedText,
   { views }: Dump,
   budget: WorkBudget,
 ): (PrintedView | undefined)[] {
   const printed = groupPrinted(views);
   const matched: (PrintedView | undefined)[] = spaces.map(() => undefined);
-  for (const [key, group] of groupRendered(rendered)) {
+  for (const [key, group] of groupRendered(addressSpaces)) {
     const left = printed.get(key) ?? [];
     const distinct = [...new Set(left.map(({ view }) => view))];
     const choices = group.map((at) => {
-      const [root, view] = [spaces[at]?.root, rendered[at]?.flatView];
+      const [root, view] = [spaces[at]?.root, addressSpaces[at]?.flatView];
       const costs = new Map(
         root && view && distinct.length > 1
-          ? distinct.map((one) => [one, cost(root, view, one, budget)] as const)
+          ? distinct.map((one) => [one, cost(root, view, one, built, budget)] as const)
           : [],
       );
       return { at, costs };
@@ -93,12 +100,13 @@ function cost(
   root: TextRegion,
   rendered: FlatView,
   printed: ViewBlock,
+  built: BuiltRegions,
   budget: WorkBudget,
 ): number {
   budget.spend(rendered.rangeCount + printed.ranges.length);
   let sum = 0;
   let left = differenceLimit;
-  for (const { first, expected } of differences(rendered, printed)) {
+  for (const { first, expected } of differences(rendered, printed, built)) {
     if (left-- === 0 || budget.isSpent) break;
     const isThere = expected && new Spot(root, first, expected, budget).match;
     sum += expected && !isThere ? absenceCost : 1;

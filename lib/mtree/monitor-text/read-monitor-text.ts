@@ -2,6 +2,7 @@ import { FlatviewError } from '../../errors.js';
 import type { TopologyDocument } from '../topology-document.js';
 import { findAliasTargets } from './alias-targets.js';
 import { type Dump, readDump } from './dump.js';
+import { flatReadings } from './line-names.js';
 import { noteLosses } from './losses.js';
 import { type Note, Notes } from './notes.js';
 import { reconcile } from './reconcile.js';
@@ -37,12 +38,16 @@ export function readMonitorText(text: string): MonitorTopology {
   return { document: toDocument(regions, spaces), notes: notes.list(agrees) };
 }
 
-/** Where the accelerator has a range, its name follows that of the region: a word that no region's name ends in. */
+/** Names can look like offsets and like accelerators: a range is that of the longest name that a region has. */
 function nameViewLines(dump: Dump, regions: readonly TextRegion[]): void {
   const names = new Set(regions.map(({ name }) => name));
   for (const line of dump.views.flatMap(({ ranges }) => ranges)) {
-    const shorter = line.name.slice(0, line.name.length - (line.lastWord?.length ?? 0));
-    if (!names.has(line.name) && names.has(shorter)) line.name = shorter;
+    for (const { name, offset } of flatReadings(line.text, line.owner !== undefined)) {
+      if (!names.has(name)) continue;
+      line.name = name;
+      line.offset = offset;
+      break;
+    }
   }
 }
 

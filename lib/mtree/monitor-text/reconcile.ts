@@ -1,9 +1,9 @@
-import type { AddressSpace } from '../../memory/address-space.js';
+import type { FlatRange } from '../../memory/flat-view.js';
 import { buildTopology } from '../build-topology.js';
-import { hex16 } from '../monitor-format.js';
+import { hex16, monitorOwner } from '../monitor-format.js';
 import { regionType } from '../region-type.js';
 import type { Dump, ViewBlock } from './dump.js';
-import { matchViews, type PrintedView } from './match-views.js';
+import { matchViews, type PrintedView, type RenderedText } from './match-views.js';
 import type { Notes } from './notes.js';
 import { Repair, type SpaceDifference } from './repair.js';
 import type { TextRegion } from './text-region.js';
@@ -50,24 +50,28 @@ export function reconcile(
     left = withRendered(regions, spaces, (rendered) => allDifferences(rendered, printed, spaces));
   } while (left.length > 0 && !budget.isSpent && repair.apply(left));
   for (const { difference } of left) noteDifference(difference, dump, notes);
+  const strange = strangeSpaces(dump, printed);
+  for (const space of strange) noteStrange(space, notes);
   if (budget.isSpent) notes.add('gave-up', 1, 'there is too much here that the tree leaves open');
   if (left.length === 0) {
     for (const [at, { root }] of spaces.entries()) {
       repair.keepApart(root, printed[at]?.view.ranges ?? []);
     }
   }
-  return { spaces: inPrintedOrder(spaces, printed), agrees: left.length === 0 };
+  const agrees = left.length === 0 && strange.length === 0;
+  return { spaces: inPrintedOrder(spaces, printed), agrees };
 }
 
 /** Renders the tree as it is understood so far. */
 function withRendered<T>(
   regions: readonly TextRegion[],
   spaces: TextTree['spaces'],
-  use: (rendered: readonly AddressSpace[]) => T,
+  use: (rendered: RenderedText) => T,
 ): T {
-  const { topology, addressSpaces } = buildTopology(toDocument(regions, spaces));
+  const { topology, regions: ids, addressSpaces } = buildTopology(toDocument(regions, spaces));
   try {
-    return use(addressSpaces);
+    const built = new Map([...ids].map(([id, region]) => [region, regions[id] as TextRegion]));
+    return use({ addressSpaces, built });
   } finally {
     topology.close();
   }
@@ -129,18 +133,18 @@ function looksLike(one: TextRegion, other: TextRegion | undefined): boolean {
 
 /** Address spaces that share a rendered and a printed view have the same differences: one of them is enough. */
 function allDifferences(
-  rendered: readonly AddressSpace[],
+  { addressSpaces, built }: RenderedText,
   printed: readonly (PrintedView | undefined)[],
   spaces: TextTree['spaces'],
 ): SpaceDifference[] {
   const compared = new Map<object, Set<object>>();
-  return rendered.flatMap(({ flatView }, at) => {
+  return addressSpaces.flatMap(({ flatView }, at) => {
     const view = printed[at]?.view;
     const root = spaces[at]?.root;
     const views = compared.get(flatView) ?? new Set();
     if (!view || !root || views.has(view)) return [];
     compared.set(flatView, views.add(view));
-    return Array.from(differences(flatView, view), (difference) => ({ root, difference }));
+    return Array.from(differences(flatView, view, built), (difference) => ({ root, difference }));
   });
 }
 
@@ -152,11 +156,36 @@ function inPrintedOrder(
   return spaces.toSorted((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0));
 }
 
+type ViewSpace = ViewBlock['spaces'][number];
+
+/** What flat views name and the tree does not have: nothing was compared with them. */
+function strangeSpaces(
+  { views }: Dump,
+  printed: readonly (PrintedView | undefined)[],
+): readonly ViewSpace[] {
+  const matched = new Set(printed.map((view) => view?.place));
+  return views.flatMap(({ spaces }) => spaces).filter((_, place) => !matched.has(place));
+}
+
+function noteStrange({ name, root, line }: ViewSpace, notes: Notes): void {
+  const message = `the tree has no address space "${name}" with the root "${root}", whose flat view this is`;
+  notes.add('view-mismatch', line, message);
+}
+
 function noteDifference(difference: Difference, { views }: Dump, notes: Notes): void {
   const { first, last, expected, rendered } = difference;
-  const shown = expected ? `"${expected.name}" (${expected.type})` : 'nothing';
-  const type = rendered && (rendered.readonly ? 'rom' : regionType(rendered.region));
-  const got = rendered ? `"${rendered.region.name}" (${type})` : 'nothing';
+  const owners = expected?.owner !== undefined;
+  const shown = expected ? labelOf(expected.name, expected.type, expected.owner) : 'nothing';
+  const got = rendered ? renderedLabel(rendered, owners) : 'nothing';
   const message = `the tree does not render to this flat view: at ${hex16(first)}-${hex16(last)} it gives ${got} instead of ${shown}`;
   notes.add('view-mismatch', expected?.line ?? views[0]?.line ?? 1, message);
+}
+
+function renderedLabel({ region, readonly }: FlatRange, owners: boolean): string {
+  const type = readonly ? 'rom' : regionType(region);
+  return labelOf(region.name, type, owners ? monitorOwner(region.owner) : undefined);
+}
+
+function labelOf(name: string, type: string, owner: string | undefined): string {
+  return `"${name}" (${owner === undefined ? type : `${type}, ${owner}`})`;
 }

@@ -185,7 +185,8 @@ function continues(before: ViewLine, range: ViewLine): boolean {
     before.name === range.name &&
     before.priority === range.priority &&
     before.type === range.type &&
-    before.nonvolatile === range.nonvolatile
+    before.nonvolatile === range.nonvolatile &&
+    before.owner === range.owner
   );
 }
 

@@ -1,6 +1,6 @@
 import { type StackEntry, walkStack } from '../../memory/region-stack.js';
 import type { ViewLine } from './dump.js';
-import type { TextRegion } from './text-region.js';
+import { isSameOwner, type TextRegion } from './text-region.js';
 import type { WorkBudget } from './work-budget.js';
 
 /** A region at an address, and the way on which it is seen there. */
@@ -78,7 +78,7 @@ export class Spot {
       region.priority === expected.priority &&
       expected.start - expected.offset === start &&
       (expected.type === 'rom' || expected.type === region.type) &&
-      (!expected.owner || !region.owner || expected.owner === region.owner)
+      isSameOwner(expected.owner, region.owner)
     );
   }
 }

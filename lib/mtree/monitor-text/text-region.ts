@@ -12,6 +12,7 @@ export class TextRegion {
   name: string;
   /** As printed. An alias has the type of the region it ends at. */
   readonly type: MonitorType;
+  /** As printed, `orphan` too; undefined where it was not. */
   readonly owner: string | undefined;
   readonly nonvolatile: boolean;
   readonly priority: number;
@@ -67,4 +68,9 @@ export class TextRegion {
   get label(): string {
     return `"${this.name}" (line ${this.line.line})`;
   }
+}
+
+/** Whether two owners as printed can be the same: one that was not printed can be any. */
+export function isSameOwner(one: string | undefined, other: string | undefined): boolean {
+  return one === undefined || other === undefined || one === other;
 }

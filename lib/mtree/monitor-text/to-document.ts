@@ -1,3 +1,4 @@
+import { orphan } from '../monitor-format.js';
 import type { RegionRecord, TopologyDocument } from '../topology-document.js';
 import type { TextRegion } from './text-region.js';
 import type { TextTree } from './text-tree.js';
@@ -41,6 +42,6 @@ function record(
     romd: true,
     unmergeable: region.unmergeable,
     dirtyLogMask: 0,
-    owner: region.owner,
+    owner: region.owner === orphan ? undefined : region.owner,
   };
 }

@@ -1,7 +1,9 @@
 import { lastAddress, wholeRange } from '../../address.js';
 import type { FlatRange, FlatView } from '../../memory/flat-view.js';
+import type { MemoryRegion } from '../../memory/memory-region.js';
 import { regionType } from '../region-type.js';
 import type { ViewBlock, ViewLine } from './dump.js';
+import { isSameOwner, type TextRegion } from './text-region.js';
 
 /** A stretch of addresses where what was rendered is not what the text shows. */
 export interface Difference {
@@ -12,10 +14,17 @@ export interface Difference {
   readonly rendered: FlatRange | undefined;
 }
 
+/** The regions of a text as they were built. */
+export type BuiltRegions = ReadonlyMap<MemoryRegion, TextRegion>;
+
 /** Compares a rendered view with a printed one, by addresses: it does not matter where ranges are split. */
-export function* differences(view: FlatView, block: ViewBlock): Generator<Difference, void> {
+export function* differences(
+  view: FlatView,
+  block: ViewBlock,
+  built: BuiltRegions,
+): Generator<Difference, void> {
   for (const stretch of stretches([...view.ranges()], block.ranges)) {
-    if (!agrees(stretch)) yield stretch;
+    if (!agrees(stretch, built)) yield stretch;
   }
 }
 
@@ -41,13 +50,14 @@ function reachOf<T>(first: bigint, next: T | undefined, start = wholeRange, end 
   return start <= first ? { here: next, last: end } : { here: undefined, last: start - 1n };
 }
 
-function agrees({ expected, rendered }: Difference): boolean {
+function agrees({ expected, rendered }: Difference, built: BuiltRegions): boolean {
   if (!expected || !rendered) return expected === rendered;
   return (
     expected.name === rendered.region.name &&
     expected.offset - expected.start === rendered.offset - rendered.address &&
     expected.priority === rendered.region.priority &&
     expected.nonvolatile === rendered.nonvolatile &&
+    isSameOwner(expected.owner, built.get(rendered.region)?.owner) &&
     expected.type === (rendered.readonly ? 'rom' : regionType(rendered.region))
   );
 }

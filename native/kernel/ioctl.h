@@ -1,19 +1,25 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <variant>
 
 #include "kernel/file_descriptor.h"
 #include "kernel/hex_list.h"
-#include "kernel/kvm_uapi.h"
 #include "kernel/system_error.h"
 
-namespace flatview::kernel::kvm {
+namespace flatview::kernel {
+
+// An ioctl's number, and what messages call it.
+struct Request {
+  const char* name;
+  unsigned long number;
+};
 
 // What the kernel answered, 0 or more; or its refusal.
 using Answer = std::variant<int, SystemError>;
 
-// The one way into KVM. `argument` is a number or the address of what `request` asks for;
+// The one way into KVM and VFIO. `argument` is a number or the address of what `request` asks for;
 // `arguments` says the same to people, should the kernel refuse.
 [[nodiscard]] Answer Ioctl(const FileDescriptor& fd, const Request& request, uint64_t argument,
                            HexList arguments);
@@ -28,7 +34,4 @@ using Failure = std::optional<SystemError>;
 using NewDescriptor = std::variant<FileDescriptor, SystemError>;
 [[nodiscard]] NewDescriptor AsDescriptor(Answer answer);
 
-// An eventfd that never blocks, for KVM_IOEVENTFD. The descriptor is the caller's.
-[[nodiscard]] Answer CreateEventFd();
-
-}  // namespace flatview::kernel::kvm
+}  // namespace flatview::kernel

@@ -1,11 +1,10 @@
-#include "kernel/kvm_ioctl.h"
+#include "kernel/ioctl.h"
 
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
 #include <utility>
 
-namespace flatview::kernel::kvm {
+namespace flatview::kernel {
 
 Answer Ioctl(const FileDescriptor& fd, const Request& request, uint64_t argument,
              HexList arguments) {
@@ -28,11 +27,4 @@ NewDescriptor AsDescriptor(Answer answer) {
   return FileDescriptor(*std::get_if<int>(&answer));
 }
 
-Answer CreateEventFd() {
-  constexpr int kFlags = EFD_CLOEXEC | EFD_NONBLOCK;
-  const int fd = eventfd(0, kFlags);
-  if (fd >= 0) return fd;
-  return SystemError::Last("eventfd2", ToString({{"count", 0}, {"flags", kFlags}}));
-}
-
-}  // namespace flatview::kernel::kvm
+}  // namespace flatview::kernel

@@ -1,0 +1,8 @@
+export type {
+  BarBacking,
+  BarIndex,
+  BarLayout,
+  BarPagePlan,
+  BarPages,
+  OffsetRange,
+} from './bar.js';
