@@ -1,0 +1,180 @@
+// BARs of real VFIO in a guest on real KVM, while it moves them: what reaches the device is QEMU's word.
+
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import type { AssignedPciDevice } from '../../../lib/pci/index.js';
+import { program, setCommand } from '../../pci/pci-machine.js';
+import { type GuestWidth, read, write } from '../guest/access-program.js';
+import { type DeviceAccess, tracedAccesses } from '../guest/device-trace.js';
+import { PassthroughMachine, ways } from '../guest/passthrough-machine.js';
+
+const base = 0xe000_0000n;
+const widths: readonly GuestWidth[] = [1, 2, 4];
+const memoryOn = 2;
+
+/** Registers of an SD host controller: "Argument 1" keeps what is written, "Capabilities" is constant. */
+const argument = 8;
+const capabilities = 0x40;
+
+const pattern = 0x1234_5678;
+
+/** What is to reach the device when the guest does what {@link touch} has it do. */
+function expectedTrace(constant: number): DeviceAccess[] {
+  return [
+    ...widths.map((width) => ({ kind: 'read' as const, width, offset: capabilities })),
+    ...widths.map((width) => ({ kind: 'write' as const, width, offset: argument })),
+  ].map(({ kind, width, offset }) => {
+    const value = kind === 'read' ? constant : pattern;
+    return { kind, width, offset, value: Number(BigInt.asUintN(8 * width, BigInt(value))) };
+  });
+}
+
+/** Reads and writes in each width; exits for each access. What reached the device is checked. */
+async function touch(machine: PassthroughMachine, address: bigint): Promise<number> {
+  let exits = 0;
+  let values: readonly number[] = [];
+  const trace = await tracedAccesses(async () => {
+    const result = await machine.run(
+      ...widths.map((width) => read(address + BigInt(capabilities), width)),
+      ...widths.map((width) => write(address + BigInt(argument), width, pattern)),
+    );
+    ({ exits, values } = result);
+  });
+  const constant = values.at(-1) ?? 0;
+  assert.notEqual(constant, 0);
+  assert.deepEqual(trace, expectedTrace(constant));
+  const expectedValues = expectedTrace(constant).filter(({ kind }) => kind === 'read');
+  assert.deepEqual(
+    values,
+    expectedValues.map(({ value }) => value),
+  );
+  return exits / (2 * widths.length);
+}
+
+function place(device: AssignedPciDevice, address: bigint): void {
+  program(device.function, 0, address);
+  setCommand(device.function, memoryOn);
+}
+
+for (const { way, skip } of ways) {
+  suite(`BARs by ${way}`, { skip }, () => {
+    test('each access arrives once, in its width, wherever the BAR is', async () => {
+      using machine = new PassthroughMachine({ way });
+      const sdhci = machine.assign('sdhci');
+      // Grown, shrunk, grown elsewhere, shrunk there, and grown once more.
+      for (const [address, exits] of [
+        [base, 0],
+        [base + 0x100n, 1],
+        [base + 0x1000n, 0],
+        [base + 0x1f00n, 1],
+        [base, 0],
+      ] as const) {
+        place(sdhci, address);
+        assert.equal(await touch(machine, address), exits, address.toString(16));
+        const slot = machine.slots.verdictAt(address, machine.memory);
+        assert.equal(slot?.mapped, exits === 0);
+      }
+    });
+
+    test('by the mapping, too, where the embedder wants that', async () => {
+      using machine = new PassthroughMachine({ way });
+      const sdhci = machine.assign('sdhci', { slowPath: 'mapping' });
+      place(sdhci, base + 0x100n);
+      assert.equal(await touch(machine, base + 0x100n), 1);
+    });
+
+    test('next to another BAR in the same page, which comes and goes', async () => {
+      using machine = new PassthroughMachine({ way });
+      const sdhci = machine.assign('sdhci');
+      const ohci = machine.assign('ohci');
+      place(sdhci, base);
+      assert.equal(await touch(machine, base), 0);
+      place(ohci, base + 0x200n);
+      assert.equal(await touch(machine, base), 1);
+      // HcRevision (OpenHCI 1.0a, 7.1.1): the neighbour answers, too.
+      assert.equal((await machine.run(read(base + 0x200n, 4))).values[0], 0x10);
+      setCommand(ohci.function, 0);
+      assert.equal(await touch(machine, base), 0);
+      setCommand(ohci.function, memoryOn);
+      assert.equal(await touch(machine, base), 1);
+      machine.bus.remove({ device: 9 });
+      assert.equal(await touch(machine, base), 0);
+    });
+
+    test('that share a page of the host are reached by the file', async () => {
+      using machine = new PassthroughMachine({ way });
+      const first = machine.assign('sdhci-shared-start');
+      const second = machine.assign('sdhci-shared-behind');
+      machine.memory.addListener(first.verdicts);
+      place(first, base);
+      place(second, base + 0x1000n);
+      assert.equal(await touch(machine, base), 1);
+      assert.equal(await touch(machine, base + 0x1000n), 1);
+      const codes = machine.memory.explain(base).verdicts.map(({ code }) => code);
+      assert.ok(codes.includes('not-mappable'), String(codes));
+    });
+
+    test('a quirk takes its page with it, and gives it back', async () => {
+      using machine = new PassthroughMachine({ way });
+      const sdhci = machine.assign('sdhci');
+      place(sdhci, base);
+      const heard: string[] = [];
+      const window = sdhci.bar(0)?.addWindow({
+        ...{ name: 'quirk', offset: 0x80n, size: 8n },
+        ops: {
+          read: (offset, size) => {
+            heard.push(`read ${size} at ${offset}`);
+            return 0xa5n;
+          },
+          write: (offset, value, size) => {
+            heard.push(`write ${size} at ${offset}: ${value}`);
+          },
+        },
+      });
+      assert.ok(window !== undefined);
+      assert.equal(await touch(machine, base), 1);
+      const trace = await tracedAccesses(async () => {
+        const { values } = await machine.run(read(base + 0x84n, 4), write(base + 0x80n, 2, 7));
+        assert.deepEqual(values, [0xa5]);
+      });
+      assert.deepEqual(trace, []);
+      assert.deepEqual(heard, ['read 4 at 4', 'write 2 at 0: 7']);
+      sdhci.bar(0)?.removeWindow(window);
+      assert.equal(await touch(machine, base), 0);
+    });
+
+    test('decode off: nothing arrives, and nothing of the mapping is touched', async () => {
+      using machine = new PassthroughMachine({ way });
+      const sdhci = machine.assign('sdhci');
+      const mapper = machine.mapForDevices();
+      place(sdhci, base);
+      assert.equal(await touch(machine, base), 0);
+      for (let round = 0; round < 3; round++) {
+        setCommand(sdhci.function, 0);
+        assert.equal(machine.memory.lookup(base), undefined);
+        assert.ok(mapper.mappings.every(({ address }) => address < base));
+        const trace = await tracedAccesses(async () => {
+          const { exits } = await machine.run(read(base + 0x40n, 4), write(base + 8n, 4, pattern));
+          assert.equal(exits, 2);
+        });
+        assert.deepEqual(trace, []);
+        setCommand(sdhci.function, memoryOn);
+        assert.equal(await touch(machine, base), 0);
+      }
+    });
+
+    test('moving and switching many times leaves nothing behind', async () => {
+      using machine = new PassthroughMachine({ way });
+      const sdhci = machine.assign('sdhci');
+      const mapper = machine.mapForDevices();
+      place(sdhci, base);
+      const mappings = mapper.mappings.length;
+      const slots = machine.slots.slots.length;
+      for (let step = 1; step <= 50; step++) place(sdhci, base + BigInt(step) * 0x80n * 2n);
+      place(sdhci, base);
+      assert.equal(mapper.mappings.length, mappings);
+      assert.equal(machine.slots.slots.length, slots);
+      assert.equal(await touch(machine, base), 0);
+    });
+  });
+}
