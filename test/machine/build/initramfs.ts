@@ -29,6 +29,8 @@ export function initramfs(modules: ReadonlyMap<string, KernelModule>, installed:
     program('bin/busybox', busybox),
     ...packedModules(modules, busybox),
     program('bin/node', process.execPath),
+    // Where commands that npm installs look for env.
+    { kind: 'link', path: 'usr/bin', target: '/bin' },
     ...sharedLibraries([process.execPath, addonOf(installed)]),
     ...packageAndTests(installed),
   ]);
