@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { AssignedPciDevice } from '../../../lib/pci/index.js';
+import { type AssignedPciDevice, commandBit } from '../../../lib/pci/index.js';
 import { program, setCommand } from '../../pci/pci-machine.js';
 import { eduId, eduRegister } from '../../vfio/edu-device.js';
 import { exitsPerAccess, type MeasuredPlace } from '../exits-per-access.js';
@@ -11,7 +11,6 @@ import { PassthroughMachine, ways } from '../guest/passthrough-machine.js';
 
 const base = 0xe000_0000n;
 const accesses = 64;
-const memoryOn = 2;
 
 /** "Capabilities" of an SD host controller: constant. */
 const capabilities = 0x40n;
@@ -27,7 +26,7 @@ async function measure(machine: PassthroughMachine, address: bigint) {
 
 function place(device: AssignedPciDevice, address: bigint): void {
   program(device.function, 0, address);
-  setCommand(device.function, memoryOn);
+  setCommand(device.function, commandBit.memory);
 }
 
 async function expectExits(machine: PassthroughMachine, where: MeasuredPlace, address: bigint) {

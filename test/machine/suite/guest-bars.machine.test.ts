@@ -2,15 +2,22 @@
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { AssignedPciDevice } from '../../../lib/pci/index.js';
+import {
+  type AssignedPciDevice,
+  commandBit,
+  configRegister,
+  ecam,
+} from '../../../lib/pci/index.js';
 import { program, setCommand } from '../../pci/pci-machine.js';
+import { eduId, eduRegister } from '../../vfio/edu-device.js';
+import { device } from '../devices.js';
 import { type GuestWidth, read, write } from '../guest/access-program.js';
 import { type DeviceAccess, tracedAccesses } from '../guest/device-trace.js';
 import { PassthroughMachine, ways } from '../guest/passthrough-machine.js';
 
 const base = 0xe000_0000n;
 const widths: readonly GuestWidth[] = [1, 2, 4];
-const memoryOn = 2;
+const memoryOn = commandBit.memory;
 
 /** Registers of an SD host controller: "Argument 1" keeps what is written, "Capabilities" is constant. */
 const argument = 8;
@@ -99,6 +106,59 @@ for (const { way, skip } of ways) {
       assert.equal(await touch(machine, base), 1);
       machine.bus.remove({ device: 9 });
       assert.equal(await touch(machine, base), 0);
+    });
+
+    test('over a BAR of pages: one of its pages is slow, and no other', async () => {
+      using machine = new PassthroughMachine({ way });
+      const edu = machine.assign('edu');
+      const sdhci = machine.assign('sdhci');
+      place(edu, base);
+      place(sdhci, base + 0x3400n);
+      assert.equal(await touch(machine, base + 0x3400n), 1);
+      const { values, exits } = await machine.run(
+        read(base + eduRegister.id, 4),
+        read(base + 0x2ffcn, 4),
+        read(base + 0x4000n, 4),
+      );
+      assert.equal(values[0], Number(eduId));
+      assert.equal(exits, 0);
+      assert.equal((await machine.run(read(base + 0x3000n, 4))).exits, 1);
+      setCommand(sdhci.function, 0);
+      assert.equal((await machine.run(read(base + 0x3000n, 4))).exits, 0);
+    });
+
+    test('the guest itself moves it, by ECAM, within one program', async () => {
+      using machine = new PassthroughMachine({ way });
+      const sdhci = machine.assign('sdhci');
+      const window = 0xb000_0000n;
+      machine.system.addSubregion(window, ecam(machine.bus));
+      const config = window + (BigInt(device('sdhci').slot) << 15n);
+      const moveTo = (address: bigint) =>
+        write(config + BigInt(configRegister.bar0), 4, Number(address));
+      const trace = await tracedAccesses(async () => {
+        const { values, exits } = await machine.run(
+          moveTo(base),
+          write(config + BigInt(configRegister.command), 2, commandBit.memory),
+          ...[write(base + 8n, 4, 1), read(base + 8n, 4)],
+          moveTo(base + 0x1000n),
+          ...[read(base + 0x1008n, 4), write(base + 0x1008n, 4, 2)],
+          moveTo(base + 0x1800n),
+          ...[read(base + 0x1808n, 4), write(base + 0x1808n, 4, 3)],
+          moveTo(base),
+          read(base + 8n, 4),
+        );
+        assert.deepEqual(values, [1, 1, 2, 3]);
+        // Five writes of registers, and two accesses while it lay within a page.
+        assert.equal(exits, 7);
+      });
+      assert.deepEqual(
+        trace.map(({ kind, width, offset, value }) => `${kind} ${width} ${offset} ${value}`),
+        [
+          ...['write 4 8 1', 'read 4 8 1', 'read 4 8 1', 'write 4 8 2'],
+          ...['read 4 8 2', 'write 4 8 3', 'read 4 8 3'],
+        ],
+      );
+      assert.equal(sdhci.function.bars[0]?.address, base);
     });
 
     test('that share a page of the host are reached by the file', async () => {
