@@ -10,7 +10,9 @@ export type GuestAccess =
       readonly value: number;
     }
   /** Reads four bytes until none of the bits of `mask`, the lowest seven, is set. */
-  | { readonly kind: 'await-clear'; readonly address: bigint; readonly mask: number };
+  | { readonly kind: 'await-clear'; readonly address: bigint; readonly mask: number }
+  /** Reads four bytes at `address` again and again, until the lowest bit at `flag` is set. */
+  | { readonly kind: 'poll'; readonly address: bigint; readonly flag: bigint };
 
 /** Bytes of an access that one instruction makes. */
 export type GuestWidth = 1 | 2 | 4;
@@ -40,8 +42,9 @@ export function accessProgram(accesses: readonly GuestAccess[], results: bigint)
       return [movEaxImmediate, ...bytes(access.value), ...moveTo(access.address, access.width)];
     }
     const load = moveFrom(access.address, 4);
-    const back = -(load.length + testAl.length + 1 + 2);
-    return [...load, ...testAl, access.mask, jumpIfNotZero, back & 0xff];
+    return access.kind === 'poll'
+      ? loop([...load, ...moveFrom(access.flag, 4), ...testAl, 1], jumpIfZero)
+      : loop([...load, ...testAl, access.mask], jumpIfNotZero);
   });
   return [...code, halt];
 }
@@ -50,6 +53,7 @@ export function accessProgram(accesses: readonly GuestAccess[], results: bigint)
 const clearEax = [0x31, 0xc0];
 const movEaxImmediate = 0xb8;
 const testAl = [0xa8];
+const jumpIfZero = 0x74;
 const jumpIfNotZero = 0x75;
 const halt = 0xf4;
 
@@ -61,6 +65,11 @@ function moveFrom(address: bigint, width: GuestWidth): number[] {
 /** AL, AX or EAX to an address. */
 function moveTo(address: bigint, width: GuestWidth): number[] {
   return [...prefixOf(width), width === 1 ? 0xa2 : 0xa3, ...bytes(Number(address))];
+}
+
+/** `body`, and back to its start by a jump of two bytes. */
+function loop(body: readonly number[], jump: number): number[] {
+  return [...body, jump, -(body.length + 2) & 0xff];
 }
 
 /** The prefix for operands of 16 bits. */

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import {
   type AssignedPciDevice,
   commandBit,
@@ -10,6 +11,7 @@ import {
 } from '../../../lib/pci/index.js';
 import { program, setCommand } from '../../pci/pci-machine.js';
 import { eduId, eduRegister } from '../../vfio/edu-device.js';
+import { emulatedMachine } from '../../vfio/emulated-machine.js';
 import { device } from '../devices.js';
 import { type GuestWidth, read, write } from '../guest/access-program.js';
 import { type DeviceAccess, tracedAccesses } from '../guest/device-trace.js';
@@ -17,6 +19,7 @@ import { PassthroughMachine, ways } from '../guest/passthrough-machine.js';
 
 const base = 0xe000_0000n;
 const widths: readonly GuestWidth[] = [1, 2, 4];
+const pageSize = 0x1000n;
 const memoryOn = commandBit.memory;
 
 /** Registers of an SD host controller: "Argument 1" keeps what is written, "Capabilities" is constant. */
@@ -222,6 +225,49 @@ for (const { way, skip } of ways) {
         assert.equal(await touch(machine, base), 0);
       }
     });
+
+    test('decode goes off and on while the guest reads all the time', async () => {
+      using machine = new PassthroughMachine({ way });
+      const edu = machine.assign('edu');
+      machine.mapForDevices();
+      place(edu, base);
+      const flag = 0x9000n;
+      const polling = machine.run({ kind: 'poll', address: base, flag }, read(base, 4));
+      for (let round = 0; round < 50; round++) {
+        setCommand(edu.function, 0);
+        setCommand(edu.function, memoryOn);
+        await setImmediate();
+      }
+      machine.memory.write(flag, 4, 1n);
+      assert.deepEqual((await polling).values, [Number(eduId)]);
+    });
+
+    for (const name of ['e1000e', 'nvme', 'xhci'] as const) {
+      test(`of the pages of ${name} only those of its MSI-X table come to this process`, async () => {
+        using machine = new PassthroughMachine({ way });
+        const { msix } = emulatedMachine[name];
+        assert.ok(msix !== undefined);
+        const assigned = machine.assign(name);
+        const bar = assigned.bar(msix.tableBar);
+        assert.ok(bar !== undefined);
+        program(assigned.function, msix.tableBar, base);
+        setCommand(assigned.function, memoryOn);
+        const ofMsix = [msix.tableOffset, msix.pendingOffset].map((offset) => offset / pageSize);
+        for (let page = 0n; page * pageSize < bar.layout.size; page++) {
+          const { exits } = await machine.run(read(base + page * pageSize, 4));
+          assert.equal(exits, ofMsix.includes(page) ? 1 : 0, `page ${page}`);
+        }
+        // The message of the first vector: the guest's, not the kernel's.
+        const message = base + msix.tableOffset;
+        const { values } = await machine.run(
+          write(message, 4, 0xfee0_0000),
+          write(message + 8n, 4, 0x31),
+          read(message, 4),
+          read(message + 8n, 4),
+        );
+        assert.deepEqual(values, [0xfee0_0000, 0x31]);
+      });
+    }
 
     test('moving and switching many times leaves nothing behind', async () => {
       using machine = new PassthroughMachine({ way });

@@ -9,10 +9,6 @@ import { device, devices, type EmulatedDevice, pciName } from '../devices.js';
 
 const command = path.resolve(import.meta.dirname, '../../../lib/cli/main.js');
 
-function preflight(...args: string[]) {
-  return spawnSync(process.execPath, [command, 'preflight', ...args], { encoding: 'utf8' });
-}
-
 /** What the report says of a device, as far as the tests read it: docs/preflight.md. */
 interface DeviceReport {
   readonly address: string;
@@ -26,7 +22,11 @@ interface DeviceReport {
 
 /** By address. */
 function reports(): Map<string, DeviceReport> {
-  const { devices: all }: { devices: DeviceReport[] } = JSON.parse(preflight('--json').stdout);
+  // It exits with 1, as some devices can't be given away.
+  const { stdout } = spawnSync(process.execPath, [command, 'preflight', '--json'], {
+    encoding: 'utf8',
+  });
+  const { devices: all }: { devices: DeviceReport[] } = JSON.parse(stdout);
   return new Map(all.map((report) => [report.address, report]));
 }
 
@@ -67,12 +67,10 @@ suite('preflight', () => {
       assert.equal(reportOn(name)?.clear, false);
       using all = new Passthrough({ way: 'container' });
       assert.throws(() => all.open(pciName(device(name))), /virtio-pci/);
-      assert.equal(preflight(pciName(device(name))).status, 1);
     });
   }
 
   test('a device that is ready is', () => {
     assert.equal(reportOn('edu')?.clear, true);
-    assert.equal(preflight(pciName(device('edu'))).status, 0);
   });
 });

@@ -44,7 +44,7 @@ function machineWithEverything(way: 'container' | 'iommufd'): PassthroughMachine
     system.addSubregion(0x4000_0000n, topology.ram('end within a page', 0x2800));
     const unreachable = topology.ram('under interrupts', 4n * pageSize);
     system.addSubregion(interruptWindow, unreachable, { priority: 1 });
-    system.addSubregion(0x5000_0000n, topology.ramDevice('without', 0x2000, { backing: 'none' }));
+    system.addSubregion(0x5000_0000n, topology.ram('without', 0x2000, { backing: 'none' }));
   });
   return machine;
 }
