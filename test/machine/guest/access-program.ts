@@ -9,7 +9,7 @@ export type GuestAccess =
       readonly width: GuestWidth;
       readonly value: number;
     }
-  /** Reads four bytes until none of the bits of `mask`, the lowest seven, is set. */
+  /** Reads four bytes until none of the bits of `mask`, of the lowest eight, is set. */
   | { readonly kind: 'await-clear'; readonly address: bigint; readonly mask: number }
   /** Reads four bytes at `address` again and again, until the lowest bit at `flag` is set. */
   | { readonly kind: 'poll'; readonly address: bigint; readonly flag: bigint };
