@@ -2,8 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { type AssignedPciDevice, commandBit } from '../../../lib/pci/index.js';
-import { program, setCommand } from '../../pci/pci-machine.js';
+import { place } from '../../pci/assigned-machine.js';
 import { eduId, eduRegister } from '../../vfio/edu-device.js';
 import { exitsPerAccess, type MeasuredPlace } from '../exits-per-access.js';
 import { type GuestAccess, read } from '../guest/access-program.js';
@@ -24,11 +23,6 @@ async function measure(machine: PassthroughMachine, address: bigint) {
   return { value, exitsEach: exits / accesses };
 }
 
-function place(device: AssignedPciDevice, address: bigint): void {
-  program(device.function, 0, address);
-  setCommand(device.function, commandBit.memory);
-}
-
 async function expectExits(machine: PassthroughMachine, where: MeasuredPlace, address: bigint) {
   const { value, exitsEach } = await measure(machine, address);
   assert.equal(exitsEach, exitsPerAccess[where].exits, where);
@@ -44,7 +38,7 @@ for (const { way, skip } of ways) {
       using machine = new PassthroughMachine({ way });
       const edu = machine.assign('edu');
       machine.memory.addListener(edu.verdicts);
-      place(edu, base);
+      place(edu, 0, base);
       assert.equal(await expectExits(machine, 'page', base + eduRegister.id), Number(eduId));
       const window = edu.bar(0)?.addWindow({
         ...{ name: 'quirk', offset: 0x20n, size: 8n },
@@ -62,17 +56,17 @@ for (const { way, skip } of ways) {
       using machine = new PassthroughMachine({ way });
       const sdhci = machine.assign('sdhci');
       machine.memory.addListener(sdhci.verdicts);
-      place(sdhci, base);
+      place(sdhci, 0, base);
       const value = await expectExits(machine, 'aligned', base + capabilities);
       assert.notEqual(value, 0);
-      place(sdhci, base + 0x800n);
+      place(sdhci, 0, base + 0x800n);
       assert.equal(await expectExits(machine, 'unaligned', base + 0x800n + capabilities), value);
-      place(sdhci, base);
+      place(sdhci, 0, base);
       assert.equal(await expectExits(machine, 'aligned', base + capabilities), value);
       const ohci = machine.assign('ohci');
-      place(ohci, base + 0x800n);
+      place(ohci, 0, base + 0x800n);
       assert.equal(await expectExits(machine, 'shared', base + capabilities), value);
-      place(ohci, base + 0x1000n);
+      place(ohci, 0, base + 0x1000n);
       assert.equal(await expectExits(machine, 'aligned', base + capabilities), value);
     });
   });

@@ -3,13 +3,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import {
-  type AssignedPciDevice,
-  commandBit,
-  configRegister,
-  ecam,
-} from '../../../lib/pci/index.js';
-import { program, setCommand } from '../../pci/pci-machine.js';
+import { commandBit, configRegister, ecam } from '../../../lib/pci/index.js';
+import { place } from '../../pci/assigned-machine.js';
+import { setCommand } from '../../pci/pci-machine.js';
 import { eduId, eduRegister } from '../../vfio/edu-device.js';
 import { emulatedMachine } from '../../vfio/emulated-machine.js';
 import { device } from '../devices.js';
@@ -61,11 +57,6 @@ async function touch(machine: PassthroughMachine, address: bigint): Promise<numb
   return exits / (2 * widths.length);
 }
 
-function place(device: AssignedPciDevice, address: bigint): void {
-  program(device.function, 0, address);
-  setCommand(device.function, memoryOn);
-}
-
 for (const { way, skip } of ways) {
   suite(`BARs by ${way}`, { skip }, () => {
     test('each access arrives once, in its width, wherever the BAR is', async () => {
@@ -79,7 +70,7 @@ for (const { way, skip } of ways) {
         [base + 0x1f00n, 1],
         [base, 0],
       ] as const) {
-        place(sdhci, address);
+        place(sdhci, 0, address);
         assert.equal(await touch(machine, address), exits, address.toString(16));
         const slot = machine.slots.verdictAt(address, machine.memory);
         assert.equal(slot?.mapped, exits === 0);
@@ -89,7 +80,7 @@ for (const { way, skip } of ways) {
     test('by the mapping, too, where the embedder wants that', async () => {
       using machine = new PassthroughMachine({ way });
       const sdhci = machine.assign('sdhci', { slowPath: 'mapping' });
-      place(sdhci, base + 0x100n);
+      place(sdhci, 0, base + 0x100n);
       assert.equal(await touch(machine, base + 0x100n), 1);
     });
 
@@ -97,9 +88,9 @@ for (const { way, skip } of ways) {
       using machine = new PassthroughMachine({ way });
       const sdhci = machine.assign('sdhci');
       const ohci = machine.assign('ohci');
-      place(sdhci, base);
+      place(sdhci, 0, base);
       assert.equal(await touch(machine, base), 0);
-      place(ohci, base + 0x200n);
+      place(ohci, 0, base + 0x200n);
       assert.equal(await touch(machine, base), 1);
       // HcRevision (OpenHCI 1.0a, 7.1.1): the neighbour answers, too.
       assert.equal((await machine.run(read(base + 0x200n, 4))).values[0], 0x10);
@@ -115,8 +106,8 @@ for (const { way, skip } of ways) {
       using machine = new PassthroughMachine({ way });
       const edu = machine.assign('edu');
       const sdhci = machine.assign('sdhci');
-      place(edu, base);
-      place(sdhci, base + 0x3400n);
+      place(edu, 0, base);
+      place(sdhci, 0, base + 0x3400n);
       assert.equal(await touch(machine, base + 0x3400n), 1);
       const { values, exits } = await machine.run(
         read(base + eduRegister.id, 4),
@@ -169,8 +160,8 @@ for (const { way, skip } of ways) {
       const first = machine.assign('sdhci-shared-start');
       const second = machine.assign('sdhci-shared-behind');
       machine.memory.addListener(first.verdicts);
-      place(first, base);
-      place(second, base + 0x1000n);
+      place(first, 0, base);
+      place(second, 0, base + 0x1000n);
       assert.equal(await touch(machine, base), 1);
       assert.equal(await touch(machine, base + 0x1000n), 1);
       const codes = machine.memory.explain(base).verdicts.map(({ code }) => code);
@@ -180,7 +171,7 @@ for (const { way, skip } of ways) {
     test('a quirk takes its page with it, and gives it back', async () => {
       using machine = new PassthroughMachine({ way });
       const sdhci = machine.assign('sdhci');
-      place(sdhci, base);
+      place(sdhci, 0, base);
       const heard: string[] = [];
       const window = sdhci.bar(0)?.addWindow({
         ...{ name: 'quirk', offset: 0x80n, size: 8n },
@@ -210,7 +201,7 @@ for (const { way, skip } of ways) {
       using machine = new PassthroughMachine({ way });
       const sdhci = machine.assign('sdhci');
       const mapper = machine.mapForDevices();
-      place(sdhci, base);
+      place(sdhci, 0, base);
       assert.equal(await touch(machine, base), 0);
       for (let round = 0; round < 3; round++) {
         setCommand(sdhci.function, 0);
@@ -230,7 +221,7 @@ for (const { way, skip } of ways) {
       using machine = new PassthroughMachine({ way });
       const edu = machine.assign('edu');
       machine.mapForDevices();
-      place(edu, base);
+      place(edu, 0, base);
       const flag = 0x9000n;
       const polling = machine.run({ kind: 'poll', address: base, flag }, read(base, 4));
       for (let round = 0; round < 50; round++) {
@@ -250,8 +241,7 @@ for (const { way, skip } of ways) {
         const assigned = machine.assign(name);
         const bar = assigned.bar(msix.tableBar);
         assert.ok(bar !== undefined);
-        program(assigned.function, msix.tableBar, base);
-        setCommand(assigned.function, memoryOn);
+        place(assigned, msix.tableBar, base);
         const ofMsix = [msix.tableOffset, msix.pendingOffset].map((offset) => offset / pageSize);
         for (let page = 0n; page * pageSize < bar.layout.size; page++) {
           const { exits } = await machine.run(read(base + page * pageSize, 4));
@@ -273,11 +263,11 @@ for (const { way, skip } of ways) {
       using machine = new PassthroughMachine({ way });
       const sdhci = machine.assign('sdhci');
       const mapper = machine.mapForDevices();
-      place(sdhci, base);
+      place(sdhci, 0, base);
       const mappings = mapper.mappings.length;
       const slots = machine.slots.slots.length;
-      for (let step = 1; step <= 50; step++) place(sdhci, base + BigInt(step) * 0x80n * 2n);
-      place(sdhci, base);
+      for (let step = 1; step <= 50; step++) place(sdhci, 0, base + BigInt(step) * 0x80n * 2n);
+      place(sdhci, 0, base);
       assert.equal(mapper.mappings.length, mappings);
       assert.equal(machine.slots.slots.length, slots);
       assert.equal(await touch(machine, base), 0);

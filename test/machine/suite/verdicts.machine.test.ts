@@ -4,19 +4,13 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { type ConsumerVerdict, FlatviewError, HostMemory } from '../../../lib/index.js';
-import { type AssignedPciDevice, commandBit } from '../../../lib/pci/index.js';
-import { program, setCommand } from '../../pci/pci-machine.js';
+import { place } from '../../pci/assigned-machine.js';
 import { PassthroughMachine, ways } from '../guest/passthrough-machine.js';
 
 const pageSize = 0x1000n;
 
 /** Where writes of devices are interrupts: IOMMUs of x86 map nothing there. */
 const interruptWindow = 0xfee0_0000n;
-
-function place(device: AssignedPciDevice, index: 0 | 1 | 2 | 3, address: bigint): void {
-  program(device.function, index, address);
-  setCommand(device.function, commandBit.memory);
-}
 
 /** A flat view with a part of every kind: memory, and all that can't be mapped for one reason or another. */
 function machineWithEverything(way: 'container' | 'iommufd'): PassthroughMachine {
