@@ -15,9 +15,9 @@ export interface DeviceAccess {
 }
 
 /** The lines that QEMU adds to its trace while `body` runs. They are there as soon as an access is done. */
-export function tracedLines(body: () => void): string[] {
+export async function tracedLines(body: () => void | Promise<void>): Promise<string[]> {
   const before = readFileSync(file).length;
-  body();
+  await body();
   return readFileSync(file)
     .toString('utf8', before)
     .split('\n')
@@ -25,8 +25,8 @@ export function tracedLines(body: () => void): string[] {
 }
 
 /** The accesses to SD host controllers that are made while `body` runs, in order. */
-export function tracedAccesses(body: () => void): DeviceAccess[] {
-  return tracedLines(body).flatMap((line) => {
+export async function tracedAccesses(body: () => void | Promise<void>): Promise<DeviceAccess[]> {
+  return (await tracedLines(body)).flatMap((line) => {
     // sdhci_access rd16: addr[0x0040] -> 0x34b4 (13492)
     const [, kind, bits, offset, value] =
       line.match(/^sdhci_access (rd|wr)(\d+): addr\[(\w+)\] (?:->|<-) (\w+)/) ?? [];

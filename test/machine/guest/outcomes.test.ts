@@ -25,7 +25,7 @@ function shortly({ name, outcome, why }: Outcome): string {
   return `${outcome} ${name}${why === undefined ? '' : `: ${why.split('\n')[0]}`}`;
 }
 
-test('each test has one outcome, under the names of its suites; suites and files have none', async () => {
+test('each test has one outcome, under the names of its suites; files have none, and suites only where they are skipped', async () => {
   const outcomes = await outcomesOf(`
     test('alone', () => {});
     suite('outer', () => {
@@ -35,12 +35,16 @@ test('each test has one outcome, under the names of its suites; suites and files
       });
       test('passes', () => {});
     });
+    suite('elsewhere', { skip: 'no VFIO' }, () => {
+      test('is never heard of', () => {});
+    });
   `);
   assert.deepEqual(outcomes.map(shortly), [
     'passed alone',
     'failed outer › inner › fails: Error: no',
     'skipped outer › inner › is left out: no KVM',
     'passed outer › passes',
+    'skipped elsewhere: no VFIO',
   ]);
   assert.match(outcomes[1]?.why ?? '', /address: 1n/);
 });

@@ -44,9 +44,10 @@ export async function* readOutcomes(events: AsyncIterable<RunnerEvent>): AsyncGe
   }
 }
 
-/** A suite says of itself what its tests say already, and so does a file. */
-function isSumOfOthers({ details: { type, error } }: TestData): boolean {
-  return error === undefined ? type === 'suite' : error.failureType === 'subtestsFailed';
+/** A suite says of itself what its tests say already, and so does a file; of one that is skipped nobody else says anything. */
+function isSumOfOthers({ skip, details: { type, error } }: TestData): boolean {
+  if (error !== undefined) return error.failureType === 'subtestsFailed';
+  return type === 'suite' && skip === undefined;
 }
 
 function outcomeOf({ skip, details }: TestData, name: string, passed: boolean): Outcome {

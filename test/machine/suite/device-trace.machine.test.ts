@@ -19,11 +19,11 @@ function devmem(offset: number, bits: number, ...value: string[]): string {
   return execFileSync('busybox', args, { encoding: 'utf8' }).trim();
 }
 
-test('reads of each width, and what they gave', () => {
+test('reads of each width, and what they gave', async () => {
   decodeMemory(sdhci);
   for (const width of [1, 2, 4]) {
     let read = 0;
-    const accesses = tracedAccesses(() => {
+    const accesses = await tracedAccesses(() => {
       read = Number(devmem(capabilities, width * 8));
     });
     assert.notEqual(read, 0);
@@ -31,11 +31,11 @@ test('reads of each width, and what they gave', () => {
   }
 });
 
-test('writes, and what they left', () => {
+test('writes, and what they left', async () => {
   decodeMemory(sdhci);
   /** "Argument 1", a register that only keeps what is written. */
   const argument = 8;
-  const accesses = tracedAccesses(() => {
+  const accesses = await tracedAccesses(() => {
     devmem(argument, 32, '0x12345678');
     devmem(argument, 16, '0xabcd');
     devmem(argument, 32);
