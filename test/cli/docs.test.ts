@@ -7,7 +7,13 @@ import { fileURLToPath } from 'node:url';
 import { flatview } from './command.js';
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
-const pages = ['README.md', 'docs/command-line.md', 'docs/lint.md', 'docs/map.md', 'docs/recording.md'];
+const pages = [
+  'README.md',
+  'docs/command-line.md',
+  'docs/lint.md',
+  'docs/map.md',
+  'docs/recording.md',
+];
 
 /** The console blocks of a page: a command and what it prints, where `...` stands for any lines. */
 function consoleBlocks(page: string): { readonly args: string[]; readonly shown: string }[] {
