@@ -5,6 +5,9 @@
   'variables': {
     # A list for -fsanitize=, such as 'address,undefined' or 'thread'; empty for none.
     'sanitize%': '',
+    # A folder with a stand-in for the C library, for an addon that loads on any Linux
+    # (scripts/prebuild.mjs); empty for one that loads on this machine.
+    'portable_libc%': '',
   },
   'targets': [
     {
@@ -34,6 +37,20 @@
           # A commit passes through many small functions of many files.
           'cflags_cc': ['-flto=auto'],
           'ldflags': ['-flto=auto'],
+        }],
+        ['portable_libc != ""', {
+          'sources': ['<@(portable)'],
+          # Offsets of files have 64 bits without them; with them glibc has other names for functions.
+          'defines!': ['_FILE_OFFSET_BITS=64', '_LARGEFILE_SOURCE'],
+          'ldflags': [
+            '-nodefaultlibs',
+            '-Wl,--version-script=<(module_root_dir)/native/portable/exports.map',
+            '-Wl,--strip-all',
+          ],
+          'libraries': [
+            '-Wl,--start-group', '-l:libstdc++.a', '-l:libgcc.a', '-l:libgcc_eh.a', '-Wl,--end-group',
+            '-L<(portable_libc)', '-l:libc.so.6',
+          ],
         }],
       ],
     },
