@@ -29,7 +29,7 @@ function compilers({ arch, toolchain }) {
 /** node-gyp always builds in `build/` beside binding.gyp, so each architecture gets a folder where all else is a link. */
 function makeWorkFolder(folder) {
   mkdirSync(folder, { recursive: true });
-  for (const name of ['binding.gyp', 'native', 'package.json']) {
+  for (const name of ['addon.gyp', 'binding.gyp', 'native', 'package.json']) {
     const link = path.join(folder, name);
     if (!existsSync(link)) symlinkSync(path.join(root, name), link);
   }
