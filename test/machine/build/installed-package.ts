@@ -9,7 +9,7 @@ const repository = fileURLToPath(new URL('../../../../', import.meta.url));
 export function installPackage(folder: string): void {
   mkdirSync(folder);
   writeFileSync(path.join(folder, 'package.json'), '{ "private": true }');
-  npm(repository, 'run', 'build:prebuild');
+  npm(repository, 'run', 'build:prebuild', '--', '--this-platform');
   const packed = npm(
     repository,
     'pack',
