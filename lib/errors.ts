@@ -34,6 +34,7 @@ export const errorCodes = {
   ERR_PASSTHROUGH:
     'A device cannot be passed through as the host is set up; the message says what to change.',
   ERR_PRIORITY_RANGE: 'A priority is not a 32-bit signed integer.',
+  ERR_PROCESSOR: 'This is for processors of another architecture than this machine has.',
   ERR_READER_CLOSED: 'The reader was closed.',
   ERR_RECORDING_STOPPED: 'A recording ended early: what it is written to failed or fell behind.',
   ERR_REGION_BUSY: 'The region is still in use.',

@@ -54,6 +54,9 @@
       "native/binding/vcpu_runner.cc",
       "native/binding/vfio_binding.cc"
     ],
+    "portable": [
+      "native/portable/libc_gaps.cc"
+    ],
     "fuzz": [
       "native/fuzz/batch_maker.cc",
       "native/fuzz/follower.cc"

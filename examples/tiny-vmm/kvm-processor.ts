@@ -4,6 +4,8 @@ import type { Exits, Processor, Way } from './processor.js';
 
 /** Why there is no KVM to be used; `undefined` where there is. */
 export function whyNoKvm(): string | undefined {
+  if (process.arch !== 'x64')
+    return `The guest is code of x86, and this machine is ${process.arch}.`;
   try {
     Kvm.open().close();
     return undefined;

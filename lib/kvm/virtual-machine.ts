@@ -18,6 +18,7 @@ import {
   userMemoryFlag,
 } from './kvm-interface.js';
 import { Vcpu } from './vcpu.js';
+import { assertVcpus } from './vcpu-architecture.js';
 
 /** Flags of KVM_IOEVENTFD. */
 const ioEventFdFlag = { dataMatch: 1, pio: 2, deassign: 4 } as const;
@@ -177,9 +178,11 @@ export class VirtualMachine implements KvmVm {
    * Not within a transaction: it listens to the memory that the vCPU sees, until the VM is closed.
    *
    * @throws `ERR_SYSTEM_CALL`, `ERR_KVM_CLOSED`; `ERR_WINDOW`: this runtime shows no memory of the kernel's to
-   *   JavaScript; `ERR_TRANSACTION_OPEN`.
+   *   JavaScript; `ERR_TRANSACTION_OPEN`; `ERR_PROCESSOR`: the machine isn't an x86-64, whose registers a {@link Vcpu}
+   *   knows. Slots, ioeventfds and dirty logs are for every machine that has KVM.
    */
   createVcpu(id: number, spaces: GuestSpaces = this.#bus): Vcpu {
+    assertVcpus(process.arch);
     const handle = kvmCall('KVM_CREATE_VCPU', () =>
       addon.kvmCreateVcpu(this.#open(), id, this.#dirtyRingBytes),
     );

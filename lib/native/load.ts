@@ -72,7 +72,7 @@ function cures(packageRoot: string): string[] {
   }
   return [
     'In a clone of the repository: npm run build:native',
-    `In an installed package, compile it from source (needs Python, make and a C++20 compiler): cd ${packageRoot} && npx node-gyp rebuild`,
+    `In an installed package, compile it from source (needs Python, make and a C++20 compiler): cd ${packageRoot} && cp addon.gyp binding.gyp && npx node-gyp rebuild`,
     'If node_modules was copied from another machine or image: delete it and run npm ci here.',
   ];
 }

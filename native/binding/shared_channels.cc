@@ -1,9 +1,11 @@
 #include "binding/shared_channels.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <mutex>
-#include <random>
 #include <unordered_map>
 
 namespace flatview::binding::shared_channels {
@@ -14,7 +16,6 @@ struct Registry {
   std::unordered_map<uint64_t, std::weak_ptr<engine::ViewChannel>> channels;
   // At this size, those that are gone are cleared out.
   size_t full_size = 64;
-  std::random_device random;
 };
 
 // Made when it is first used. Environments are gone before it is destroyed.
@@ -28,6 +29,13 @@ void ClearOut(Registry& registry) {
   registry.full_size = std::max<size_t>(64, registry.channels.size() * 2);
 }
 
+// Of the system's, so that nobody guesses a token.
+uint64_t RandomToken() {
+  uint64_t token = 0;
+  if (getentropy(&token, sizeof(token)) != 0) std::abort();  // a kernel older than Linux 3.17
+  return token;
+}
+
 }  // namespace
 
 uint64_t Share(const std::shared_ptr<engine::ViewChannel>& channel) {
@@ -36,7 +44,7 @@ uint64_t Share(const std::shared_ptr<engine::ViewChannel>& channel) {
   if (registry.channels.size() >= registry.full_size) ClearOut(registry);
   uint64_t token = 0;
   do {
-    token = uint64_t{registry.random()} << 32 | registry.random();
+    token = RandomToken();
   } while (!registry.channels.try_emplace(token, channel).second);
   return token;
 }

@@ -1,10 +1,9 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <optional>
+#include <semaphore>
 #include <utility>
 #include <variant>
 
@@ -30,26 +29,17 @@ class Heartbeat {
   }
   Heartbeat(const Heartbeat&) = delete;
   Heartbeat& operator=(const Heartbeat&) = delete;
-  ~Heartbeat() {
-    {
-      const std::lock_guard lock(mutex_);
-      ended_ = true;
-    }
-    end_.notify_one();
-  }
+  ~Heartbeat() { end_.release(); }
 
  private:
   explicit Heartbeat(GuestGate& gate) : gate_(gate) {}
 
   void Beat() {
-    std::unique_lock lock(mutex_);
-    while (!end_.wait_for(lock, kInterval, [this] { return ended_; })) gate_.Call();
+    while (!end_.try_acquire_for(kInterval)) gate_.Call();
   }
 
   GuestGate& gate_;
-  std::mutex mutex_;
-  std::condition_variable end_;
-  bool ended_ = false;
+  std::binary_semaphore end_{0};
   std::optional<Thread> thread_;  // the last: waited for before all else goes
 };
 

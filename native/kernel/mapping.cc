@@ -2,18 +2,18 @@
 
 #include <cassert>
 #include <cstdint>
-#include <sstream>
 #include <string>
+
+#include "kernel/hex_list.h"
 
 namespace flatview::kernel {
 namespace {
 
 std::string Describe(size_t length, int flags, int fd, uint64_t offset) {
-  std::ostringstream out;
-  out << std::hex << "length 0x" << length << ", flags 0x" << flags;
-  if (fd != -1) out << std::dec << ", fd " << fd;
-  if (offset != 0) out << std::hex << ", offset 0x" << offset;
-  return out.str();
+  std::string text = ToString({{"length", length}, {"flags", static_cast<uint64_t>(flags)}});
+  if (fd != -1) text += ", fd " + std::to_string(fd);
+  if (offset != 0) text += ", " + ToString({{"offset", offset}});
+  return text;
 }
 
 }  // namespace

@@ -1,11 +1,21 @@
 import assert from 'node:assert/strict';
 import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
+import { importsOf, loadUnderMusl, muslFunctions, whyNoMusl } from './musl-host.js';
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -32,18 +42,29 @@ topology.close();
 `;
 const output = '1000 20 hole\n';
 
+/** The folders of prebuilds/ that were built here: this platform's, and any that an earlier full build left. */
+function architectures(): string[] {
+  return readdirSync(path.join(repository, 'prebuilds')).sort();
+}
+
 describe('the published package', () => {
   let scratch = '';
   let tarball = '';
   let files: string[] = [];
+  let unpackedBytes = 0;
+  const addon = path.join(
+    repository,
+    `prebuilds/${process.platform}-${process.arch}/flatview.node`,
+  );
 
   before(() => {
     scratch = mkdtempSync(path.join(os.tmpdir(), 'flatview-package-'));
-    run(repository, 'npm', 'run', 'build:prebuild');
+    run(repository, 'npm', 'run', 'build:prebuild', '--', '--this-platform');
     const packed = ['pack', '--ignore-scripts', '--json', `--pack-destination=${scratch}`];
     const report = JSON.parse(run(repository, 'npm', ...packed));
     tarball = path.join(scratch, report[0].filename);
     files = report[0].files.map((file: { path: string }) => file.path);
+    unpackedBytes = report[0].unpackedSize;
 
     writeFileSync(path.join(scratch, 'package.json'), '{ "private": true }');
     const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'];
@@ -58,7 +79,7 @@ describe('the published package', () => {
     for (const file of [
       'LICENSE',
       'README.md',
-      'binding.gyp',
+      'addon.gyp',
       'dist/lib/index.d.ts',
       'dist/lib/index.js',
       'dist/lib/cli/main.js',
@@ -80,6 +101,72 @@ describe('the published package', () => {
       /(^|\/)(test|corpus|scripts|benchmarks)\/|\.test\./.test(file),
     );
     assert.deepEqual(strays, []);
+  });
+
+  it('has only folders that are meant for users, and keeps its size', () => {
+    const folders = files.map((file) => file.split('/').slice(0, -1).slice(0, 2).join('/'));
+    assert.deepEqual([...new Set(folders)].sort(), [
+      '',
+      'dist/examples',
+      'dist/lib',
+      'examples/dumps',
+      'examples/tiny-vmm',
+      'native',
+      'native/binding',
+      'native/engine',
+      'native/kernel',
+      'native/portable',
+      ...architectures().map((name) => `prebuilds/${name}`),
+    ]);
+    const roots = files.filter((file) => !file.includes('/')).sort();
+    assert.deepEqual(roots, ['LICENSE', 'README.md', 'addon.gyp', 'package.json']);
+    // Twice what it is, to be noticed when something large slips in.
+    assert.ok(statSync(tarball).size < 3 << 20, `the tarball has ${statSync(tarball).size} bytes`);
+    assert.ok(unpackedBytes < 8 << 20, `the package has ${unpackedBytes} bytes`);
+  });
+
+  it('has an addon for any Linux: glibc 2.28, no library but that of C', () => {
+    for (const name of architectures()) {
+      run(
+        repository,
+        process.execPath,
+        'scripts/check-portable.mjs',
+        `prebuilds/${name}/flatview.node`,
+      );
+    }
+  });
+
+  it('has an addon that musl loads too', (context) => {
+    const reason = whyNoMusl();
+    if (reason !== undefined) return context.skip(reason);
+    const functions = muslFunctions();
+    const missing = importsOf(addon).filter(
+      (name) => !functions.has(name) && !/^(napi|node_api)_/.test(name),
+    );
+    assert.deepEqual(missing, []);
+    const said = loadUnderMusl(addon, path.join(repository, 'test/package'), scratch);
+    assert.match(said, /^[1-9]\d+ functions registered, instance made$/m);
+  });
+
+  it('works where there is no compiler and nothing else of the system', () => {
+    const bin = path.join(scratch, 'bin');
+    mkdirSync(bin);
+    symlinkSync(process.execPath, path.join(bin, 'node'));
+    const env = { PATH: bin, HOME: scratch };
+    const command = path.join(scratch, 'node_modules/flatview/dist/lib/cli/main.js');
+    const dump = path.join(scratch, 'node_modules/flatview/examples/dumps/pc-i440fx.txt.gz');
+    const options = { cwd: scratch, env, encoding: 'utf8', stdio: 'pipe' } as const;
+    const told = execFileSync(process.execPath, [command, 'demo'], options);
+    assert.match(told, /7\. The map in the end/);
+    const explained = execFileSync(process.execPath, [command, 'explain', dump, 'cb123'], options);
+    assert.match(explained, /pc\.ram \+0xcb123 \(ram\) answers/);
+  });
+
+  it('has types that resolve for every kind of consumer', () => {
+    const attw = path.join(repository, 'node_modules/@arethetypeswrong/cli/dist/index.js');
+    // An ES module that CommonJS requires is meant so: Node.js 20.19 and newer do it.
+    const rules = ['--profile', 'node16', '--ignore-rules', 'cjs-resolves-to-esm'];
+    run(scratch, process.execPath, attw, tarball, ...rules, '--no-color', '--no-emoji');
   });
 
   it('runs nothing when it is installed', () => {

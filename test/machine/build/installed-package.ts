@@ -5,11 +5,11 @@ import { fileURLToPath } from 'node:url';
 
 const repository = fileURLToPath(new URL('../../../../', import.meta.url));
 
-/** Fills a folder as npm does that installs the package as it would be published now. The addon is the one that is built already. */
+/** Fills a folder as npm does that installs the package as it would be published now. The addon is built unless it is up to date. */
 export function installPackage(folder: string): void {
   mkdirSync(folder);
   writeFileSync(path.join(folder, 'package.json'), '{ "private": true }');
-  npm(repository, 'run', 'build:prebuild');
+  npm(repository, 'run', 'build:prebuild', '--', '--this-platform');
   const packed = npm(
     repository,
     'pack',

@@ -1,0 +1,16 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { assertVcpus } from '../../lib/kvm/vcpu-architecture.js';
+
+describe('assertVcpus', () => {
+  it('has nothing against x86-64', () => {
+    assertVcpus('x64');
+  });
+
+  it('says plainly that the registers are of x86-64 only, and what works elsewhere', () => {
+    assert.throws(() => assertVcpus('arm64'), {
+      code: 'ERR_PROCESSOR',
+      message: /x86-64 only.*registers.*this machine is arm64.*slots.*Kvm\.vmAt/,
+    });
+  });
+});
