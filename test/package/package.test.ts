@@ -110,6 +110,8 @@ describe('the published package', () => {
       'dist/examples',
       'dist/lib',
       'examples/dumps',
+      'examples/passthrough',
+      'examples/recordings',
       'examples/tiny-vmm',
       'native',
       'native/binding',
