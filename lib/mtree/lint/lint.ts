@@ -1,6 +1,6 @@
 import { checkRules } from '../../mapping/mapping-rules.js';
 import type { AddressSpace } from '../../memory/address-space.js';
-import { slotRules } from './assumed-rules.js';
+import { slotRules } from '../assumed-rules.js';
 import { type Finding, severities } from './finding.js';
 import { hiddenRegions } from './hidden-regions.js';
 import { dmaSkippedMemory, slotlessMemory } from './memory-pages.js';

@@ -4,7 +4,7 @@ import type { MappingRules } from '../../mapping/mapping-rules.js';
 import type { RefusalCode } from '../../mapping/refusal.js';
 import type { FlatRange } from '../../memory/flat-view.js';
 import type { MemoryRegion } from '../../memory/memory-region.js';
-import { dmaRules, slotRules } from './assumed-rules.js';
+import { dmaRules, slotRules } from '../assumed-rules.js';
 import { isWithin, named, namedAll, unitOf } from './device.js';
 import { type Finding, findingIn, type Severity } from './finding.js';
 import type { LintRuleId } from './rules.js';

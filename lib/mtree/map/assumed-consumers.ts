@@ -1,10 +1,8 @@
-import { hex, wholeRange } from '../../address.js';
-import { FlatviewError } from '../../errors.js';
 import { mapPages } from '../../mapping/map-pages.js';
 import { checkRules, type MappingRules } from '../../mapping/mapping-rules.js';
 import { endOf, type PageMapping } from '../../mapping/page-mapping.js';
 import type { AddressSpace } from '../../memory/address-space.js';
-import type { RamRegion } from '../../memory/ram-region.js';
+import { dmaRules, slotRules } from '../assumed-rules.js';
 import type { Consumer } from './consumer.js';
 import type { MapVerdict } from './page-map.js';
 
@@ -17,39 +15,13 @@ import type { MapVerdict } from './page-map.js';
  */
 export function assumedConsumers(pageSize: bigint): Consumer[] {
   return [
-    assumed('KVM', 'a slot', {
-      ...commonRules(pageSize),
-      // 2^31 - 1 pages are the kernel's limit (KVM_MEM_MAX_NR_PAGES), so this is the largest power of two.
-      largestMapping: pageSize << 30n,
-      kinds: new Set(['ram', 'rom', 'ram-device', 'rom-device']),
-    }),
-    assumed('VFIO', 'a DMA mapping', {
-      ...commonRules(pageSize),
-      // The dirty bitmap of a mapping has 2^31 bits at most.
-      largestMapping: 1n << 42n,
-      kinds: new Set(['ram', 'rom', 'ram-device']),
-      // What lies above are 64-bit BARs that are being sized (QEMU: vfio_listener_skipped_section).
-      windows: [{ address: 0n, size: wholeRange >> 1n }],
-    }),
+    assumed('KVM', 'a slot', slotRules(pageSize)),
+    assumed('VFIO', 'a DMA mapping', dmaRules(pageSize)),
   ];
-}
-
-function commonRules(pageSize: bigint) {
-  return {
-    pageSize,
-    canMapReadonly: true,
-    canWatch: () => false,
-    // Far from each other, so that no region seems to continue another one.
-    hostAddressOf: ({ id }: RamRegion) => BigInt(id + 1) * wholeRange,
-  };
 }
 
 function assumed(name: string, what: string, rules: MappingRules): Consumer {
   checkRules(rules);
-  if (rules.pageSize > rules.largestMapping) {
-    const message = `pages of ${hex(rules.pageSize)} bytes are larger than any mapping`;
-    throw new FlatviewError('ERR_INVALID_ARGUMENT', message);
-  }
   return {
     name,
     verdictsOn: (space: AddressSpace) => {

@@ -134,6 +134,18 @@ suite('a page map', () => {
     topology.close();
   });
 
+  test('says once what becomes of memory, however much it is', () => {
+    const topology = new MemoryTopology();
+    const all = topology.ram('all', 1n << 64n, { backing: 'none' });
+    const memory = topology.addressSpace('memory', all);
+    const [space] = buildPageMap([memory], { consumers: assumedConsumers(0x1000n) }).spaces;
+    assert.deepEqual(
+      space!.consumers.map(({ verdicts }) => verdicts.map(({ code }) => code)),
+      [['mapped'], ['mapped', 'sizing']],
+    );
+    topology.close();
+  });
+
   test('refuses a page size that is no power of two, and ends a tree that is too large', () => {
     const { topology, memory } = machine();
     const code = 'ERR_INVALID_ARGUMENT';
