@@ -39,8 +39,11 @@ async function bootOnce(options: BootOptions): Promise<string | undefined> {
   rmSync(consoleFile, { force: true });
   const output = openSync(consoleFile, 'w');
   const [command, ...args] = qemuCommand(options);
+  // What is preloaded for the sake of this process, a sanitizer's runtime, is not QEMU's.
+  const { LD_PRELOAD: _, ...env } = process.env;
   const child = spawn(command, args, {
     stdio: ['ignore', output, output],
+    env,
     timeout: deadline,
     killSignal: 'SIGKILL',
   });
