@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { foreignEnvironment } from '../foreign-environment.js';
 import { type BootOptions, qemuCommand } from './qemu.js';
 import { runFile } from './run-folder.js';
 
@@ -39,11 +40,9 @@ async function bootOnce(options: BootOptions): Promise<string | undefined> {
   rmSync(consoleFile, { force: true });
   const output = openSync(consoleFile, 'w');
   const [command, ...args] = qemuCommand(options);
-  // What is preloaded for the sake of this process, a sanitizer's runtime, is not QEMU's.
-  const { LD_PRELOAD: _, ...env } = process.env;
   const child = spawn(command, args, {
     stdio: ['ignore', output, output],
-    env,
+    env: foreignEnvironment(),
     timeout: deadline,
     killSignal: 'SIGKILL',
   });

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { foreignEnvironment } from '../foreign-environment.js';
 
 const names: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' };
 
@@ -39,6 +40,7 @@ export function loadUnderMusl(addon: string, sources: string, scratch: string): 
     ...['-w', '-O1', '-fPIE', '-pie', '-rdynamic', '-nostdlib', '-nostartfiles'],
     ...['-fno-stack-protector', `-DADDON="${addon}"`, `-Wl,--dynamic-linker=${musl}`, '-o', host],
   ];
-  execFileSync('gcc', [...options, path.join(sources, 'musl-host.c'), stubs, musl]);
-  return execFileSync(host, { encoding: 'utf8' });
+  const env = foreignEnvironment();
+  execFileSync('gcc', [...options, path.join(sources, 'musl-host.c'), stubs, musl], { env });
+  return execFileSync(host, { encoding: 'utf8', env });
 }

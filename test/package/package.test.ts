@@ -15,6 +15,7 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
+import { foreignEnvironment } from '../foreign-environment.js';
 import { importsOf, loadUnderMusl, muslFunctions, whyNoMusl } from './musl-host.js';
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
@@ -22,7 +23,7 @@ const repository = fileURLToPath(new URL('../../../', import.meta.url));
 function run(cwd: string, command: string, ...args: string[]): string {
   const options: ExecFileSyncOptionsWithStringEncoding = {
     cwd,
-    env: { ...process.env, FLATVIEW_ADDON: undefined, LD_PRELOAD: undefined },
+    env: { ...foreignEnvironment(), FLATVIEW_ADDON: undefined },
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
   };

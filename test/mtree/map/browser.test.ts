@@ -13,6 +13,7 @@ import { assumedConsumers } from '../../../lib/mtree/map/assumed-consumers.js';
 import { buildPageMap } from '../../../lib/mtree/map/build-page-map.js';
 import { type HtmlMapState, htmlMap } from '../../../lib/mtree/map/html-map.js';
 import { readTopology } from '../../../lib/mtree/read-topology.js';
+import { foreignEnvironment } from '../../foreign-environment.js';
 
 const executablePath = process.env['FLATVIEW_CHROMIUM'] ?? '/usr/bin/chromium';
 const skip = existsSync(executablePath)
@@ -66,7 +67,7 @@ suite('the page of a map in a browser', { skip }, () => {
 
   before(async () => {
     folder = mkdtempSync(path.join(os.tmpdir(), 'flatview-map-'));
-    browser = await chromium.launch({ executablePath, args: flags });
+    browser = await chromium.launch({ executablePath, args: flags, env: foreignEnvironment() });
   });
 
   after(async () => {
