@@ -1,8 +1,9 @@
-// npm run test:machine -- [--kernel=6.1|6.12] [--iommu=intel|amd|iommufd] [--keep] [--shell] [PART...]
+// npm run test:machine -- [--machine=NAME]... [--keep] [--shell] [PART...]
 //
 // Boots Debian's own kernels under QEMU's emulation, with IOMMU and PCI devices, and runs the tests that need real KVM and VFIO
-// inside. PART: only files of tests whose path contains one. --keep: leaves the folder of the run. --shell: a shell in the machine
-// instead of the tests. docs/hardware.md says what that proves.
+// inside. --machine: only those whose name contains NAME, such as 6.12-intel or amd; may be given again. PART: only files of tests
+// whose path contains one. --keep: leaves the folder of the run. --shell: a shell in the machine instead of the tests.
+// docs/hardware.md says what that proves.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
@@ -20,8 +21,7 @@ import { summary } from './summary.js';
 const { values: options, positionals: parts } = parseArgs({
   allowPositionals: true,
   options: {
-    kernel: { type: 'string' },
-    iommu: { type: 'string' },
+    machine: { type: 'string', multiple: true, default: [''] },
     keep: { type: 'boolean', default: false },
     shell: { type: 'boolean', default: false },
   },
@@ -31,9 +31,8 @@ const { values: options, positionals: parts } = parseArgs({
 const width = Math.min(2, os.availableParallelism());
 
 function chosenMachines(): Machine[] {
-  const chosen = machines.filter(
-    ({ kernel, iommu }) =>
-      kernel === (options.kernel ?? kernel) && iommu === (options.iommu ?? iommu),
+  const chosen = machines.filter((machine) =>
+    options.machine.some((name) => machineName(machine).includes(name)),
   );
   if (chosen.length > 0) return options.shell ? chosen.slice(0, 1) : chosen;
   console.error(`There is no such machine. There are: ${machines.map(machineName).join(', ')}`);
