@@ -2,17 +2,18 @@
 // table of docs/kvm.md. Nothing is timed; the kernel is simulated.
 
 import { pathToFileURL } from 'node:url';
-import { MemoryTopology } from '../lib/index.js';
+import { type MemoryRegion, MemoryTopology } from '../lib/index.js';
 import { KvmMemorySlots } from '../lib/kvm/index.js';
 import { type MappingPlan, type PageMapping, planCost } from '../lib/mapping/index.js';
 import { SimulatedKvm } from '../lib/simulated/index.js';
-import { QemuSlots } from './qemu-slots.js';
+import { type ChangingMachine, memoryChanges } from './memory-changes.js';
+import { QemuListener, qemuSlotRules } from './qemu-listener.js';
 
 /** Both listeners on one machine. */
-class Comparison {
+class Comparison implements ChangingMachine {
   readonly topology = new MemoryTopology();
   readonly system = this.topology.container('system', 1n << 64n);
-  readonly #qemu = new QemuSlots();
+  readonly #qemu = new QemuListener(qemuSlotRules);
   readonly #kvm = new SimulatedKvm();
   #plan: MappingPlan<PageMapping> | undefined;
 
@@ -26,6 +27,10 @@ class Comparison {
     });
     memory.addListener(slots);
     memory.addListener(this.#qemu);
+  }
+
+  bar(name: string, size: number): MemoryRegion {
+    return this.topology.ram(name, size);
   }
 
   /** A row of the table. The ioctls are those that were made, not those that were planned. */
@@ -48,45 +53,8 @@ function amount(bytes: bigint): string {
 /** The table, as lines of Markdown. */
 export function ioctlTable(): string[] {
   const machine = new Comparison();
-  const { topology, system } = machine;
-  system.addSubregion(0, topology.ram('pc.ram', 4n << 30n));
-  const bar = topology.ram('bar', 0x4000);
-  const hole = topology.io('hole', 0x1000, {});
-  hole.enabled = false;
-  const bars = Array.from({ length: 256 }, (_, i) => topology.ram(`bar ${i}`, 0x4000));
-  topology.transaction(() => {
-    system.addSubregion(0x2_0000_0000, bar);
-    system.addSubregion(0x8000_0000, hole, { priority: 1 });
-    for (const each of bars) each.enabled = false;
-    for (const each of bars) system.addSubregion(0x3_0000_0000, each);
-  });
-  const program = (start: bigint) => {
-    for (const [i, each] of bars.entries()) {
-      each.address = start + BigInt(i) * 0x4000n;
-      each.enabled = true;
-    }
-  };
-  const move = () => {
-    bar.address += 0x4000n;
-  };
-  const toggle = (region: { enabled: boolean }) => () => {
-    region.enabled = !region.enabled;
-  };
-  const lines = [
-    machine.row('a BAR moves', move),
-    machine.row('a BAR is switched off', toggle(bar)),
-    machine.row('and on', toggle(bar)),
-    machine.row('a BAR is switched off and on in one transaction', () => {
-      toggle(bar)();
-      toggle(bar)();
-    }),
-    machine.row('a hole opens in 4 GiB of RAM, the first time', toggle(hole)),
-    machine.row('it closes', toggle(hole)),
-    machine.row('it opens again', toggle(hole)),
-    machine.row('256 BARs are programmed in one transaction', () => program(0x3_0000_0000n)),
-    machine.row('and moved in another one', () => program(0x4_0000_0000n)),
-  ];
-  topology.close();
+  const lines = memoryChanges(machine);
+  machine.topology.close();
   return [
     "| change | ioctls | QEMU's | RAM unmapped for a moment | QEMU's |",
     '|---|---|---|---|---|',

@@ -16,7 +16,7 @@ import {
 } from '../lib/pci/index.js';
 import { SimulatedKvm } from '../lib/simulated/index.js';
 import { idleKernel } from './idle-kernel.js';
-import { QemuSlots } from './qemu-slots.js';
+import { QemuListener, qemuSlotRules } from './qemu-listener.js';
 
 /** What a change of the tree came to. */
 interface Cost {
@@ -251,7 +251,7 @@ function measure(scenario: Scenario): { readonly ours: Cost; readonly theirs: Co
   machine.close();
 
   const other = new Machine(idleKernel);
-  const qemu = new QemuSlots();
+  const qemu = new QemuListener(qemuSlotRules);
   other.memory.addListener(qemu);
   const { bars } = other.add(0, size, count, is64Bit);
   if (decodes) likeQemu(other.pci, bars, placeOf);

@@ -2,58 +2,19 @@
 // prints the tables of docs/vfio-dma.md. Nothing is timed; the kernel is simulated.
 
 import { pathToFileURL } from 'node:url';
-import {
-  HostMemory,
-  type MemoryListener,
-  type MemoryRegion,
-  type MemoryRegionSection,
-  MemoryTopology,
-} from '../lib/index.js';
+import { HostMemory, type MemoryRegion, MemoryTopology } from '../lib/index.js';
 import {
   type MappingPlan,
-  type MappingRules,
-  mapPages,
   type PageMapping,
   type PlanCost,
   planCost,
 } from '../lib/mapping/index.js';
 import { SimulatedVfio } from '../lib/simulated/index.js';
 import { type DmaSpace, dmaSpaceOf, VfioDmaMapper, vfioExtension } from '../lib/vfio/index.js';
+import { type ChangingMachine, memoryChanges } from './memory-changes.js';
+import { QemuListener, qemuDmaRules } from './qemu-listener.js';
 
 const GIB = 1n << 30n;
-
-const rules: MappingRules = {
-  pageSize: 0x1000n,
-  largestMapping: 1n << 62n,
-  kinds: new Set(['ram', 'rom', 'ram-device'] as const),
-  canMapReadonly: true,
-};
-
-/**
- * What QEMU's listener for VFIO does (hw/vfio: vfio_listener_region_add, vfio_listener_region_del): a section of memory that is gone
- * is one unmap, a new one is one map, of the whole pages within it. It compares nothing.
- */
-class QemuMaps implements MemoryListener {
-  readonly name = 'as QEMU';
-  #deletes: PageMapping[] = [];
-  #adds: PageMapping[] = [];
-
-  regionDel(section: MemoryRegionSection): void {
-    this.#deletes.push(...mapPages([section], rules).mappings);
-  }
-
-  regionAdd(section: MemoryRegionSection): void {
-    this.#adds.push(...mapPages([section], rules).mappings);
-  }
-
-  /** The cost of what was heard since the last time. */
-  take(): PlanCost {
-    const plan = { deletes: this.#deletes, moves: [], adds: this.#adds, relogs: [] };
-    this.#deletes = [];
-    this.#adds = [];
-    return planCost(plan);
-  }
-}
 
 /** The cost of a change, by both listeners. */
 interface Costs {
@@ -63,11 +24,11 @@ interface Costs {
 }
 
 /** Both listeners on one machine. */
-class Comparison {
+class Comparison implements ChangingMachine {
   readonly topology = new MemoryTopology();
   readonly system: MemoryRegion = this.topology.container('system', 1n << 64n);
   readonly mapper: VfioDmaMapper;
-  readonly #qemu = new QemuMaps();
+  readonly #qemu = new QemuListener(qemuDmaRules);
   readonly #host: SimulatedVfio;
   #plan: MappingPlan<PageMapping> | undefined;
 
@@ -95,6 +56,10 @@ class Comparison {
       bytesPinnedAgain: this.#plan === undefined ? 0n : planCost(this.#plan).bytesInterrupted,
       qemu: this.#qemu.take(),
     };
+  }
+
+  bar(name: string, size: number): MemoryRegion {
+    return this.topology.ramDevice(name, size, { memory: HostMemory.allocate(size) });
   }
 
   row(what: string, change: () => void): string {
@@ -131,47 +96,8 @@ function amount(bytes: bigint): string {
 /** What changes come to, as lines of Markdown. */
 export function ioctlTable(): string[] {
   const machine = new Comparison();
-  const { topology, system } = machine;
-  system.addSubregion(0, topology.ram('pc.ram', 4n * GIB));
-  const barOf = (name: string) =>
-    topology.ramDevice(name, 0x4000, { memory: HostMemory.allocate(0x4000) });
-  const bar = barOf('bar');
-  const hole = topology.io('hole', 0x1000, {});
-  hole.enabled = false;
-  const bars = Array.from({ length: 256 }, (_, i) => barOf(`bar ${i}`));
-  topology.transaction(() => {
-    system.addSubregion(0x2_0000_0000, bar);
-    system.addSubregion(0x8000_0000, hole, { priority: 1 });
-    for (const each of bars) each.enabled = false;
-    for (const each of bars) system.addSubregion(0x3_0000_0000, each);
-  });
-  const program = (start: bigint) => {
-    for (const [i, each] of bars.entries()) {
-      each.address = start + BigInt(i) * 0x4000n;
-      each.enabled = true;
-    }
-  };
-  const move = () => {
-    bar.address += 0x4000n;
-  };
-  const toggle = (region: { enabled: boolean }) => () => {
-    region.enabled = !region.enabled;
-  };
-  const lines = [
-    machine.row('a BAR moves', move),
-    machine.row('a BAR is switched off', toggle(bar)),
-    machine.row('and on', toggle(bar)),
-    machine.row('a BAR is switched off and on in one transaction', () => {
-      toggle(bar)();
-      toggle(bar)();
-    }),
-    machine.row('a hole opens in 4 GiB of RAM, the first time', toggle(hole)),
-    machine.row('it closes', toggle(hole)),
-    machine.row('it opens again', toggle(hole)),
-    machine.row('256 BARs are programmed in one transaction', () => program(0x3_0000_0000n)),
-    machine.row('and moved in another one', () => program(0x4_0000_0000n)),
-  ];
-  topology.close();
+  const lines = memoryChanges(machine);
+  machine.topology.close();
   return [
     "| change | ioctls | QEMU's | RAM pinned again | QEMU's |",
     '|---|---|---|---|---|',

@@ -52,6 +52,18 @@ export function hex(value: AddressLike): string {
   return value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
 }
 
+/** The last multiple of `unit` up to `value`. Neither is negative. */
+export function roundDown(value: bigint, unit: bigint): bigint {
+  const rest = value % unit;
+  return rest === 0n ? value : value - rest;
+}
+
+/** The first multiple of `unit` from `value` on. Neither is negative. */
+export function roundUp(value: bigint, unit: bigint): bigint {
+  const rest = value % unit;
+  return rest === 0n ? value : value - rest + unit;
+}
+
 /** The smaller of two addresses or sizes. */
 export function smaller(a: bigint, b: bigint): bigint {
   return a < b ? a : b;

@@ -1,4 +1,4 @@
-import { hex, larger, smaller } from '../address.js';
+import { hex, larger, roundDown, roundUp, smaller } from '../address.js';
 import type { FlatRange } from '../memory/flat-view.js';
 import { type Backing, judge, type MappingRules, type Reason } from './mapping-rules.js';
 import { type AddressRange, endOf, type PageMapping } from './page-mapping.js';
@@ -219,14 +219,4 @@ function startOfRun(run: readonly Piece[]): bigint {
 
 function endOfRun(run: readonly Piece[]): bigint {
   return endOf((run.at(-1) as Piece).range);
-}
-
-function roundDown(value: bigint, unit: bigint): bigint {
-  const rest = value % unit;
-  return rest === 0n ? value : value - rest;
-}
-
-function roundUp(value: bigint, unit: bigint): bigint {
-  const rest = value % unit;
-  return rest === 0n ? value : value - rest + unit;
 }

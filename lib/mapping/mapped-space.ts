@@ -1,4 +1,4 @@
-import { larger, smaller, wholeRange } from '../address.js';
+import { larger, roundDown, roundUp, smaller, wholeRange } from '../address.js';
 import type { FlatRange } from '../memory/flat-view.js';
 import { clip, mapPages } from './map-pages.js';
 import { type MappingPlan, type PlanOptions, planMappings } from './mapping-plan.js';
@@ -254,9 +254,8 @@ export class MappedSpace<Installed extends PageMapping> {
 
   #wholePages({ address, size }: AddressRange): AddressRange {
     const { pageSize } = this.rules;
-    const start = address - (address % pageSize);
-    const end = address + size + pageSize - 1n;
-    return { address: start, size: end - (end % pageSize) - start };
+    const start = roundDown(address, pageSize);
+    return { address: start, size: roundUp(address + size, pageSize) - start };
   }
 }
 

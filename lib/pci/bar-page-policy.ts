@@ -1,3 +1,4 @@
+import { roundDown, roundUp } from '../address.js';
 import type { AddressRange } from '../mapping/page-mapping.js';
 import { RangeSet } from '../memory/range-set.js';
 import type { BarPagePlan, BarPages, OffsetRange } from './bar.js';
@@ -180,12 +181,4 @@ function placedAt(address: bigint, { offset, size }: OffsetRange): OffsetRange {
 
 function toOffsets({ address, size }: AddressRange): OffsetRange {
   return { offset: address, size };
-}
-
-function roundDown(value: bigint, unit: bigint): bigint {
-  return value - (value % unit);
-}
-
-function roundUp(value: bigint, unit: bigint): bigint {
-  return roundDown(value + unit - 1n, unit);
 }

@@ -2,6 +2,7 @@ import { hex, smaller } from '../address.js';
 import { FlatviewError } from '../errors.js';
 import type { VfioRegionInfo } from '../vfio/vfio-interface.js';
 import type { OffsetRange } from './bar.js';
+import { outward } from './bar-page-policy.js';
 
 /**
  * The parts of a region that the kernel lets be mapped, ascending and within the region: all of it, or the areas of
@@ -41,11 +42,9 @@ export interface AreaGroup {
 export function groupByPages(areas: readonly OffsetRange[], pageSize: bigint): AreaGroup[] {
   const groups: { pages: OffsetRange; areas: OffsetRange[] }[] = [];
   for (const area of areas) {
-    const start = area.offset - (area.offset % pageSize);
-    const end = area.offset + area.size + pageSize - 1n;
-    const pages = { offset: start, size: end - (end % pageSize) - start };
+    const pages = outward(area, pageSize);
     const last = groups.at(-1);
-    if (last === undefined || last.pages.offset + last.pages.size <= start) {
+    if (last === undefined || last.pages.offset + last.pages.size <= pages.offset) {
       groups.push({ pages, areas: [area] });
       continue;
     }

@@ -1,3 +1,4 @@
+import { roundUp } from '../address.js';
 import { type AccessWidth, HostMemory } from '../memory/host-memory.js';
 import type { SimulatedBar, SimulatedRegisters } from './device-description.js';
 
@@ -42,8 +43,4 @@ export function splitAccess(
     at += BigInt(part);
   }
   return parts;
-}
-
-export function roundUp(value: bigint, unit: bigint): bigint {
-  return ((value + unit - 1n) / unit) * unit;
 }

@@ -34,14 +34,13 @@ export interface MappedAccess extends AddressRange {
 /** The mappings of an IO address space, by IOVA. */
 export class DmaMappings {
   readonly #ranges = new SortedRanges<KernelMapping>();
-  #count = 0;
 
   get all(): readonly KernelMapping[] {
     return this.#ranges.all;
   }
 
   get count(): number {
-    return this.#count;
+    return this.#ranges.count;
   }
 
   touching(range: AddressRange): readonly KernelMapping[] {
@@ -50,7 +49,6 @@ export class DmaMappings {
 
   add({ iova, size, hostAddress, read, write }: DmaMapping, pinned: bigint): void {
     this.#ranges.add({ address: iova, size, hostAddress, read, write, pinned });
-    this.#count++;
   }
 
   /** Puts another one in the place of one with the same addresses. */
@@ -59,7 +57,7 @@ export class DmaMappings {
   }
 
   delete({ address }: KernelMapping): void {
-    if (this.#ranges.delete(address)) this.#count--;
+    this.#ranges.delete(address);
   }
 
   /** Whether a mapping reaches out of the range on one side. */

@@ -1,6 +1,5 @@
-import { hex, larger } from '../address.js';
+import { hex, larger, roundUp } from '../address.js';
 import { FlatviewError } from '../errors.js';
-import { roundUp } from './bar-bytes.js';
 import type { SimulatedBar, SimulatedDeviceDescription } from './device-description.js';
 
 /** A BAR at its place in the host's physical space. */

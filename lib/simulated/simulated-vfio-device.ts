@@ -1,4 +1,4 @@
-import { hex } from '../address.js';
+import { hex, roundUp } from '../address.js';
 import { FlatviewError } from '../errors.js';
 import { type AccessWidth, HostMemory } from '../memory/host-memory.js';
 import {
@@ -8,7 +8,6 @@ import {
   type VfioRegionInfo,
   vfioPciRegion,
 } from '../vfio/vfio-interface.js';
-import { roundUp } from './bar-bytes.js';
 import { Descriptor } from './descriptor.js';
 import type { DeviceUse } from './device-use.js';
 import { KernelRefusal, refuseIf } from './errno.js';

@@ -1,4 +1,5 @@
 import { smaller } from '../../address.js';
+import { endOf } from '../../mapping/page-mapping.js';
 import type { MemoryRegion } from '../../memory/memory-region.js';
 import { isSameDevice, isWithin, named, targetOf } from './device.js';
 import { type Finding, findingIn, type Severity } from './finding.js';
@@ -86,8 +87,4 @@ function overlapSeverity(
 function showTheSame(one: MemoryRegion, other: MemoryRegion): boolean {
   const [a, b] = [targetOf(one), targetOf(other)];
   return a.end === b.end && a.offset - one.address === b.offset - other.address;
-}
-
-function endOf({ address, size }: MemoryRegion): bigint {
-  return address + size;
 }

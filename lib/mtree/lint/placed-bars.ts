@@ -1,4 +1,5 @@
 import { hex, larger, smaller } from '../../address.js';
+import { endOf } from '../../mapping/page-mapping.js';
 import type { MemoryRegion } from '../../memory/memory-region.js';
 import { isBus, isSameDevice, named, targetOf, unitOf } from './device.js';
 import { type Finding, findingIn } from './finding.js';
@@ -114,8 +115,4 @@ function isOnTop(a: MemoryRegion, b: MemoryRegion): boolean {
   return (
     a.priority > b.priority || (a.priority === b.priority && a.state.sequence > b.state.sequence)
   );
-}
-
-function endOf({ address, size }: MemoryRegion): bigint {
-  return address + size;
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { escapeMarkup } from './escape-markup.js';
 import { styleSheet } from './html-style.js';
 import { inlineScript } from './inline-script.js';
 import { packMap } from './map-transport.js';
@@ -26,7 +27,7 @@ export function htmlMap(
   const script = `\n${inlineScript(entry).replaceAll('</script', '<\\/script')}\n`;
   const style = `\n${styleSheet}\n`;
   const policy = `default-src 'none'; script-src '${hashOf(script)}'; style-src '${hashOf(style)}'; base-uri 'none'; form-action 'none'`;
-  const title = escaped(states.map((state) => state.title).join(' → '));
+  const title = escapeMarkup(states.map((state) => state.title).join(' → '));
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -48,14 +49,4 @@ export function htmlMap(
 
 function hashOf(text: string): string {
   return `sha256-${createHash('sha256').update(text).digest('base64')}`;
-}
-
-function escaped(text: string): string {
-  const names: Readonly<Record<string, string>> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-  };
-  return text.replaceAll(/[&<>"]/g, (character) => names[character] ?? character);
 }

@@ -1,5 +1,6 @@
 import { FlatviewError } from '../../errors.js';
 import { AddressScale, type ScaleSegment } from './address-scale.js';
+import { escapeMarkup } from './escape-markup.js';
 import { kindState } from './kind-state.js';
 import type {
   Extent,
@@ -305,13 +306,5 @@ function clipped(text: string, room: number): string {
 
 /** Text as XML takes it: what XML 1.0 knows no character for is a question mark. */
 function escaped(text: string): string {
-  const names: Readonly<Record<string, string>> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-  };
-  return text
-    .replaceAll(/\p{C}/gu, '?')
-    .replaceAll(/[&<>"]/g, (character) => names[character] ?? character);
+  return escapeMarkup(text.replaceAll(/\p{C}/gu, '?'));
 }
