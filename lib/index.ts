@@ -1,3 +1,10 @@
+/**
+ * The memory core of a virtual machine monitor: a tree of memory regions, the flat view that it renders to, listeners that hear of
+ * each change, and topologies as text and as documents.
+ *
+ * @module flatview
+ */
+
 export type { AddressLike } from './address.js';
 export { type ErrorCode, type ErrorDetails, errorCodes, FlatviewError } from './errors.js';
 export type { Rejection, RejectionReason } from './memory/access/access.js';
@@ -58,6 +65,7 @@ export {
   type RamDiscardOptions,
 } from './memory/ram-discard-manager.js';
 export type { RamOptions, RamRegion } from './memory/ram-region.js';
+export type { OffsetRange } from './memory/range-set.js';
 export { type DirtyLogClient, dirtyLogClients, type RegionKind } from './memory/region-state.js';
 export type { RomDeviceOptions, RomDeviceRegion } from './memory/rom-device-region.js';
 export type { MemoryRegionSection } from './memory/section.js';

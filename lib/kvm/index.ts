@@ -1,3 +1,9 @@
+/**
+ * KVM: memory slots, ioeventfds and coalesced writes that follow an address space, the dirty log, and virtual machines with their vCPUs.
+ *
+ * @module flatview/kvm
+ */
+
 export { KvmCoalescedMmio } from './coalesced-mmio.js';
 export type { DirtyPage } from './dirty-ring.js';
 export { EventFd } from './event-fd.js';
@@ -17,13 +23,17 @@ export {
 export { type KvmVmIoctl, kvmIoctlError } from './kvm-ioctl-error.js';
 export { KvmMemorySlots, type KvmMemorySlotsOptions } from './memory-slots.js';
 export {
+  type ControlRegisterName,
   type DescriptorTable,
+  type DescriptorTableName,
   flatCodeSegment,
   flatDataSegment,
+  type GeneralRegisterName,
   type GeneralRegisters,
   type Registers,
   realModeSegment,
   type Segment,
+  type SegmentName,
   type SpecialRegisters,
 } from './registers.js';
 export type { GuestMemfdOf } from './slot-rules.js';

@@ -400,13 +400,13 @@ export class MemoryRegion {
     if (placed !== 0) this.aliasTarget.#countPlaced(placed);
   }
 
-  /** Makes `next` the state, as a transaction or as a part of the open one. */
+  /** @internal Makes `next` the state, as a transaction or as a part of the open one. */
   protected edit(next: RegionState, effect: Effect): void {
     this.assertUsable();
     this.topology.edit(this, next, effect);
   }
 
-  /** Sets or clears a flag; nothing happens when it is so already. */
+  /** @internal Sets or clears a flag; nothing happens when it is so already. */
   protected setFlag(flag: number, on: boolean, effect: Effect): void {
     const { flags } = this.state;
     const next = on ? flags | flag : flags & ~flag;

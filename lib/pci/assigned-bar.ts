@@ -28,7 +28,7 @@ export interface AssignedBarOptions {
   readonly pageSize: bigint;
   /** Default: `pread`. */
   readonly slowPath?: SlowPathKind;
-  /** See {@link SlowPathOptions}. */
+  /** Whether the device decodes memory and is awake: else no access may use a mapping. */
   readonly isAwake: () => boolean;
   readonly messages: GuestMessages;
   readonly onAccess?: (() => void) | undefined;

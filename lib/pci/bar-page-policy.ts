@@ -86,7 +86,7 @@ export function isSamePlan(a: BarPagePlan, b: BarPagePlan): boolean {
   );
 }
 
-/** Why pages of the BAR show the slow path, unless it {@link canGrow}: a page can have several reasons, the plainest first. */
+/** Why pages of the BAR show the slow path, unless it may grow ({@link planBarPages}): a page can have several reasons, the plainest first. */
 export function slowPagesOf(placement: BarPlacement): SlowPages[] {
   const { address, size, pages, pageSize } = placement;
   if (pages === undefined) return [];

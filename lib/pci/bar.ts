@@ -1,10 +1,7 @@
 import type { MemoryRegion } from '../memory/memory-region.js';
+import type { OffsetRange } from '../memory/range-set.js';
 
-/** Bytes at an offset: of a BAR, or of a region of a device. */
-export interface OffsetRange {
-  readonly offset: bigint;
-  readonly size: bigint;
-}
+export type { OffsetRange };
 
 /** Number of a base address register of a function; 6 is the expansion ROM. */
 export type BarIndex = 0 | 1 | 2 | 3 | 4 | 5 | 6;

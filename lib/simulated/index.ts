@@ -1,3 +1,9 @@
+/**
+ * Kernels made of TypeScript with the rules and errors of the real ones, for tests: a VM of KVM, a host with VFIO and iommufd.
+ *
+ * @module flatview/simulated
+ */
+
 export type {
   SimulatedBar,
   SimulatedCapability,
@@ -12,6 +18,7 @@ export type { Fault } from './faults.js';
 export type { FileDescriptorKind } from './kvm-io-bus.js';
 export type { DirtyRingEntry, SlotRules } from './kvm-slot-table.js';
 export type { BarMap, BarPiece, HostPiece } from './mapped-bars.js';
+export type { PlacedBar } from './placed-bar.js';
 export {
   allHostMemory,
   type HostMemoryAccess,

@@ -7,7 +7,7 @@ import { addressIn, noAttributes, readBytes, writeBytes } from './address-space-
 import { type MemTxAttributes, MemTxResult } from './mem-tx.js';
 import { type MemoryPart, markDirty, memoryOf, memoryPart } from './part.js';
 
-/** How {@link mapDma} maps. */
+/** How {@link AddressSpace.mapDma} maps. */
 export interface DmaMapOptions {
   /** Whether the device writes the bytes; else it reads them. Never both. */
   readonly isWrite: boolean;

@@ -13,7 +13,7 @@ export interface TopologyDifference {
 export interface ViewDifference {
   /** The address spaces that have these views before and after. */
   readonly addressSpaces: readonly string[];
-  /** Ascending by {@link Change.first}. */
+  /** Ascending by their first address. */
   readonly changes: readonly Change[];
 }
 

@@ -66,7 +66,7 @@ export class RecordedTopology {
   }
 
   /**
-   * Carries out a step that was read already: the one after {@link step}.
+   * Carries out a step that was read already: the one after {@link RecordedTopology.step}.
    *
    * @throws `ERR_MALFORMED_INPUT` with the line, where the step isn't possible; `ERR_ALIAS_RECURSION`, `ERR_TOO_DEEP`,
    *   `ERR_VIEW_TOO_LARGE`. What shows is as before then, and there is no going on.
