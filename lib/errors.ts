@@ -75,6 +75,7 @@ export interface ErrorDetails {
 
 /** The one class of error that this package throws: an embedder's mistake or a kernel's refusal. */
 export class FlatviewError extends Error {
+  /** Tells it from other errors where there is no class to compare with, as after it crossed to another thread. */
   override readonly name: string = 'FlatviewError';
   /** Stable code, one of {@link errorCodes}. */
   readonly code: ErrorCode;

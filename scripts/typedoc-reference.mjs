@@ -71,19 +71,27 @@ function documented(reflection) {
  * its getter.
  */
 function documentedByOthers(reflections) {
-  return reflections
-    .filter(({ comment }) => !comment)
-    .filter(
-      (reflection) =>
-        isInUnnamedType(reflection) ||
-        (reflection.kindOf(ReflectionKind.SetSignature) && reflection.parent.getSignature?.comment),
-    )
-    .map((reflection) => reflection.getFullName());
+  const others = reflections.filter(
+    (reflection) =>
+      !reflection.comment &&
+      (isFieldOfUnnamedType(reflection) ||
+        (reflection.kindOf(ReflectionKind.SetSignature) &&
+          reflection.parent.getSignature?.comment)),
+  );
+  return [...new Set(others.map((reflection) => reflection.getFriendlyFullName()))];
 }
 
-function isInUnnamedType({ parent }) {
-  if (!parent) return false;
-  return parent.kindOf(ReflectionKind.TypeLiteral) || isInUnnamedType(parent);
+/** Parameters and what they consist of are never asked for. */
+function isFieldOfUnnamedType(reflection) {
+  return (
+    reflection.kindOf(ReflectionKind.Property) &&
+    isWithin(reflection, ReflectionKind.TypeLiteral) &&
+    !isWithin(reflection, ReflectionKind.Parameter)
+  );
+}
+
+function isWithin({ parent }, kinds) {
+  return parent !== undefined && (parent.kindOf(kinds) || isWithin(parent, kinds));
 }
 
 /** Sections that say again what stands above them: parameters and results of which only the type is known, and who else declares it. */

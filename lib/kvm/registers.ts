@@ -19,14 +19,17 @@ const generalNames: readonly GeneralRegisterName[] = [
 
 /** A segment register with what the processor has loaded from its descriptor (struct kvm_segment). */
 export interface Segment {
+  /** Linear address of the first byte. */
   readonly base: bigint;
   /** Offset of the last byte, 32 bits. */
   readonly limit: number;
+  /** What the program loaded into the register, 16 bits. */
   readonly selector: number;
   /** Bits 3 to 0 of a descriptor's type. */
   readonly type: number;
   /** Whether it is code or data, and not of the system (descriptor bit S). */
   readonly isCodeOrData: boolean;
+  /** Whether it is in memory (descriptor bit P). */
   readonly present: boolean;
   /** Descriptor privilege level, 0 to 3. */
   readonly privilege: number;
@@ -38,11 +41,13 @@ export interface Segment {
   readonly limitInPages: boolean;
   /** The bit that is the system's to use (AVL). */
   readonly available: boolean;
+  /** Whether nothing usable was loaded, such as the null selector. */
   readonly unusable: boolean;
 }
 
 /** GDTR or IDTR (struct kvm_dtable). */
 export interface DescriptorTable {
+  /** Linear address of the first byte. */
   readonly base: bigint;
   /** Offset of the last byte, 16 bits. */
   readonly limit: number;
@@ -75,7 +80,9 @@ export type SpecialRegisters = Readonly<Record<SegmentName, Segment>> &
 
 /** Both sets of registers. */
 export interface Registers {
+  /** KVM_GET_REGS. */
   readonly general: GeneralRegisters;
+  /** KVM_GET_SREGS. */
   readonly special: SpecialRegisters;
 }
 

@@ -21,6 +21,7 @@ export type AddressSpaceState = 'live' | 'gone';
  * What a processor or a device sees: the flat view of a tree. Made by {@link MemoryTopology.addressSpace}.
  */
 export class AddressSpace {
+  /** The topology that it shows regions of. */
   readonly topology: MemoryTopology;
   /** What messages and dumps call it; need not be unique. */
   readonly name: string;

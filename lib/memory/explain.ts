@@ -15,7 +15,9 @@ import {
 
 /** Who answers at an address of an address space, and who would if it were not for something. */
 export interface Explanation {
+  /** The address space that was asked. */
   readonly addressSpace: AddressSpace;
+  /** The address that was asked for. */
   readonly address: bigint;
   /** The region that answers; `undefined` where nothing does. */
   readonly winner: ExplainedRegion | undefined;
@@ -35,6 +37,7 @@ export interface ListenerVerdict extends ConsumerVerdict {
 
 /** A region that lies at an address, and the way on which it is seen there. */
 export interface ExplainedRegion {
+  /** The region. */
   readonly region: MemoryRegion;
   /** Offset of the address within the region, in bytes. */
   readonly offset: bigint;
@@ -48,6 +51,7 @@ export interface ExplainedRegion {
 
 /** A region of a path. */
 export interface PathStep {
+  /** The container, the alias or, at the end, the region itself. */
   readonly region: MemoryRegion;
   /** Where the region's first byte lies in the address space; negative where an alias shows only a later part. */
   readonly start: bigint;
@@ -57,6 +61,7 @@ export interface PathStep {
 
 /** A region that lies at an address and does not answer. */
 export interface ShadowedRegion extends ExplainedRegion {
+  /** Why it doesn't answer. */
   readonly reason: ShadowReason;
 }
 
@@ -78,6 +83,7 @@ export type ShadowCode =
 
 /** Why a region does not answer, and who is to blame. */
 export interface ShadowReason {
+  /** Stable code of the reason. */
   readonly code: ShadowCode;
   /** The region that wins over `branch`, hides it or cuts it off. */
   readonly by: MemoryRegion;

@@ -21,7 +21,9 @@ export interface SharedAddressSpace {
 export interface RegionInfo {
   /** The number of the region, as its `id` says. Used again for another region some time after it is destroyed. */
   readonly id: number;
+  /** What kind of region it is. */
   readonly kind: RegionKind;
+  /** Its name. */
   readonly name: string;
 }
 
@@ -109,6 +111,7 @@ export class FlatViewReader {
     addon.readerClose(this.#handle);
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

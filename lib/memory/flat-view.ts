@@ -197,6 +197,7 @@ export class FlatView {
     return found;
   }
 
+  /** As {@link ranges}, from the first. */
   [Symbol.iterator](): IterableIterator<FlatRange> {
     return this.ranges();
   }

@@ -289,6 +289,7 @@ export class HostMemory {
     addon.hostMemoryClose(source);
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -4,6 +4,7 @@ import { MemoryRegion, type RegionOrigin } from './memory-region.js';
 
 /** A region whose accesses call functions of the embedder. */
 export class IoRegion extends MemoryRegion {
+  /** The callbacks that answer, as it was made with. */
   readonly ops: MemoryRegionOps;
 
   /** @internal */

@@ -3,6 +3,7 @@ import { MemoryRegion, type RegionOrigin } from './memory-region.js';
 
 /** A region that translates each access into another address space. */
 export class IommuRegion extends MemoryRegion {
+  /** What translates accesses, as it was made with. */
   readonly translator: IommuOps;
   /** Who is told when translations appear or go. */
   readonly notifiers: IommuNotifierList;

@@ -18,6 +18,7 @@ export interface IommuTranslation {
   readonly address: bigint;
   /** Size of the page minus 1: the bits of an address that stay as they are. */
   readonly mask: bigint;
+  /** What the device may do with the page. */
   readonly permission: IommuPermission;
 }
 

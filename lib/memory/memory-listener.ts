@@ -31,9 +31,13 @@ export interface MemoryListener {
    * accelerators 10.
    */
   readonly priority?: number;
+  /** A commit's changes of an address space that it listens to are about to be told. */
   begin?(): void;
+  /** All changes were told. What this throws takes the commit back. */
   commit?(): void;
+  /** A range has come into the view. */
   regionAdd?(section: MemoryRegionSection): void;
+  /** A range has gone from the view. */
   regionDel?(section: MemoryRegionSection): void;
   /** Called for every range that stays as it was, which costs time at each commit: only for who really needs it. */
   regionNop?(section: MemoryRegionSection): void;
@@ -54,9 +58,11 @@ export interface MemoryListener {
   logGlobalStop?(): void;
   /** `ioeventfd.address` is an address here. */
   eventfdAdd?(section: MemoryRegionSection, ioeventfd: IoEventFd): void;
+  /** The opposite of {@link eventfdAdd}. */
   eventfdDel?(section: MemoryRegionSection, ioeventfd: IoEventFd): void;
   /** Writes to `size` bytes at `address` may be gathered; cut to the section. */
   coalescedIoAdd?(section: MemoryRegionSection, address: bigint, size: bigint): void;
+  /** The opposite of {@link coalescedIoAdd}. */
   coalescedIoDel?(section: MemoryRegionSection, address: bigint, size: bigint): void;
   /**
    * What it has made of `address`, for who asks why something is slow or out of reach; `undefined` where nothing

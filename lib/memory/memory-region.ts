@@ -57,9 +57,11 @@ const nothing: readonly never[] = Object.freeze([]);
  * {@link MemoryTopology.commit} throws; then nothing has changed.
  */
 export class MemoryRegion {
+  /** The topology that it was made by. */
   readonly topology: MemoryTopology;
   /** Number of this region within its topology. A destroyed region's number is used again later. */
   readonly id: number;
+  /** What answers at its addresses. */
   readonly kind: RegionKind;
   /** What the region is called; need not be unique. */
   readonly name: string;

@@ -33,6 +33,7 @@ const defaultPageSize = 4096n;
  * on `region.discardManager`.
  */
 export class RamDiscardManager {
+  /** The memory that it speaks of. */
   readonly region: RamRegion;
   /** Bytes in which memory comes and goes. */
   readonly granularity: bigint;

@@ -327,6 +327,7 @@ export class MemoryTopology {
     }
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

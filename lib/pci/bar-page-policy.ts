@@ -35,6 +35,7 @@ export type SlowPageCode = keyof typeof slowPageCodes;
 
 /** Pages, or the BAR's parts of them, that show the slow path, and why. */
 export interface SlowPages extends OffsetRange {
+  /** Stable code of the reason. */
   readonly code: SlowPageCode;
   /** What is in the way, as offsets in the BAR (those of a neighbour may be negative); of `unaligned`, the area. */
   readonly by: OffsetRange;

@@ -8,12 +8,15 @@ export type BarIndex = 0 | 1 | 2 | 3 | 4 | 5 | 6;
 
 /** What a BAR asks for (PCI Local Bus Specification 3.0, 6.2.5). */
 export interface BarLayout {
+  /** Which BAR it is. */
   readonly index: BarIndex;
+  /** What it decodes: memory, ports, or the memory of the expansion ROM. */
   readonly kind: 'memory' | 'io' | 'rom';
   /** Bytes: a power of two; of memory at least 16, of ports at least 4, of a ROM at least 2 KiB. */
   readonly size: bigint;
   /** Whether the next register holds the upper half of the address. */
   readonly is64Bit: boolean;
+  /** Whether reading has no effect, so that reads may be made ahead and writes be merged (bit 3). */
   readonly isPrefetchable: boolean;
 }
 

@@ -11,6 +11,7 @@ import { type MemoryPart, markDirty, memoryOf, memoryPart } from './part.js';
 export interface DmaMapOptions {
   /** Whether the device writes the bytes; else it reads them. Never both. */
   readonly isWrite: boolean;
+  /** Who accesses, as the callbacks are told where bytes have to be copied. Default: nothing is said. */
   readonly attributes?: MemTxAttributes;
 }
 

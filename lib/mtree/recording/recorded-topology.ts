@@ -14,6 +14,7 @@ import type { AttributeChange, RecordedEdits, RecordedStep } from './recorded-st
  * listeners can be added. It goes forwards only. Its RAM has no memory behind it and its devices don't answer.
  */
 export class RecordedTopology {
+  /** The tree as it is after the last step that was carried out. */
   readonly topology: MemoryTopology;
   readonly #regions: Map<number, MemoryRegion>;
   readonly #spaces: Map<number, AddressSpace>;
@@ -94,10 +95,12 @@ export class RecordedTopology {
     );
   }
 
+  /** Closes {@link topology}. Closing twice does nothing. */
   close(): void {
     this.topology.close();
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }
