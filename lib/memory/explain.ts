@@ -13,7 +13,25 @@ import {
   walkStack,
 } from './region-stack.js';
 
-/** Who answers at an address of an address space, and who would if it were not for something. */
+/**
+ * Who answers at an address of an address space, and who would if it were not for something.
+ *
+ * @example
+ * ```ts
+ * import { type Explanation, MemoryTopology, type ShadowedRegion } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * system.addSubregion(0x0n, topology.ram('pc.ram', 0x10_0000n));
+ * system.addSubregion(0xa_0000n, topology.io('vga', 0x2_0000n, {}), { priority: 1 });
+ *
+ * const explanation: Explanation = topology.addressSpace('memory', system).explain(0xa_0004n);
+ * explanation.winner?.region.name; // => 'vga'
+ * const [hidden]: readonly ShadowedRegion[] = explanation.shadowed;
+ * [hidden?.region.name, hidden?.reason.code]; // => ['pc.ram', 'lower-priority']
+ * topology.close();
+ * ```
+ */
 export interface Explanation {
   /** The address space that was asked. */
   readonly addressSpace: AddressSpace;

@@ -21,6 +21,24 @@ import type { MemoryRegionSection } from './section.js';
  * reverse order (bracketed by `begin` and `commit` again where `commit` was called already), the tree and the views
  * are as before, and the caller gets one `ERR_LISTENER_FAILED`. Which callbacks a listener has must not change while
  * it is being told of a commit: what it heard, and so what is taken back, follows from that.
+ *
+ * @example
+ * ```ts
+ * import { type MemoryListener, MemoryTopology } from 'flatview';
+ *
+ * const heard: string[] = [];
+ * const listener: MemoryListener = {
+ *   regionAdd: ({ region, address }) => heard.push(`+${region.name} at 0x${address.toString(16)}`),
+ *   regionDel: ({ region }) => heard.push(`-${region.name}`),
+ * };
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * const bar = topology.reservation('bar0', 0x1000n);
+ * system.addSubregion(0xfebf_0000n, bar);
+ * topology.addressSpace('memory', system).addListener(listener);
+ * bar.address = 0xfebf_1000n;
+ * heard; // => ['+bar0 at 0xfebf0000', '-bar0', '+bar0 at 0xfebf1000']
+ * ```
  */
 export interface MemoryListener {
   /** What messages call it. Default: the name of its class. */

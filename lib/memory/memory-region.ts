@@ -19,7 +19,18 @@ import { compareStacking, toPriority } from './stacking.js';
 import type { MemoryTopology } from './topology.js';
 import { type Effect, effects } from './transaction.js';
 
-/** What every kind of region can be given when it is made. */
+/**
+ * What every kind of region can be given when it is made.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology, type RegionOptions } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const ofNic: RegionOptions = { owner: '0000:05:00.0', enabled: false };
+ * topology.container('nic.bar2', 0x4000n, ofNic).enabled; // => false
+ * ```
+ */
 export interface RegionOptions {
   /** Who the region belongs to, such as a device's path; shown in dumps and messages. */
   readonly owner?: string;
@@ -55,6 +66,24 @@ const nothing: readonly never[] = Object.freeze([]);
  * Each setter is a transaction of its own unless one is open, and throws `ERR_REGION_DESTROYED`,
  * `ERR_TOPOLOGY_CLOSED` or `ERR_CHANGE_IN_LISTENER` where a change is not possible, and whatever
  * {@link MemoryTopology.commit} throws; then nothing has changed.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const pci = topology.container('pci', 1n << 32n);
+ * const bar0 = topology.reservation('nic.bar0', 0x4000n);
+ * const bar2 = topology.reservation('nic.bar2', 0x1000n);
+ * pci.addSubregion(0xfebf_0000n, bar0);
+ * pci.addSubregion(0xfebf_1000n, bar2, { priority: 1 });
+ *
+ * const memory = topology.addressSpace('memory', pci);
+ * memory.lookup(0xfebf_1000n)?.region.name; // => 'nic.bar2'
+ * bar2.enabled = false;
+ * memory.lookup(0xfebf_1000n)?.region.name; // => 'nic.bar0'
+ * bar2.address = -1n; // throws ERR_ADDRESS_RANGE
+ * ```
  */
 export class MemoryRegion {
   /** The topology that it was made by. */
