@@ -12,7 +12,7 @@ export function load(app) {
     app.options.setValue('intentionallyNotDocumented', documentedByOthers(reflections));
   });
   app.renderer.on(MarkdownPageEvent.END, (page) => {
-    const contents = withoutEmptySections(page.contents);
+    const contents = withoutRepetitions(page.contents);
     page.contents = page.model.kindOf(ReflectionKind.Module)
       ? withOverview(contents, page.model, (symbol) => app.renderer.router.getAnchor(symbol))
       : contents;
@@ -52,13 +52,18 @@ function linkTypesToExamples(reflections) {
     const name = new RegExp(`\\b${type.name}\\b`);
     const at = new Set(shown.filter(({ code }) => name.test(code)).map(({ target }) => target));
     for (const target of [...at].slice(0, 3)) {
-      const text = target.getFriendlyFullName();
+      const text = nameWithin(target);
       const link = { kind: 'inline-tag', tag: '@link', text, target };
       type.comment.blockTags.push(
         new CommentTag('@see', [{ kind: 'text', text: 'The example of ' }, link]),
       );
     }
   }
+}
+
+/** `MemoryTopology.ram`, without the entry point. */
+function nameWithin({ name, parent }) {
+  return parent.kindOf(ReflectionKind.Module) ? name : `${nameWithin(parent)}.${name}`;
 }
 
 /** What has a place in the reference: a signature is found at its function. */
@@ -102,12 +107,17 @@ const isRepetition = {
   Overrides: () => true,
 };
 
-function withoutEmptySections(markdown) {
+/** Headings over signatures that say it themselves: `get`, `set`. */
+const needlessHeadings = ['Get Signature', 'Set Signature'];
+
+function withoutRepetitions(markdown) {
   const sections = sectionsOf(markdown).filter(
     ({ title, body }) => !(Object.hasOwn(isRepetition, title) && isRepetition[title](body)),
   );
-  return `${sections
-    .map(({ heading, body }) => heading + body)
+  const text = sections.map(({ heading, title, body }) =>
+    needlessHeadings.includes(title) ? body : heading + body,
+  );
+  return `${text
     .join('')
     .replace(/\n{3,}/g, '\n\n')
     .trimEnd()}\n`;
