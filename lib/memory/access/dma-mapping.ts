@@ -15,7 +15,24 @@ export interface DmaMapOptions {
   readonly attributes?: MemTxAttributes;
 }
 
-/** Bytes of an address space that a device has at hand until it calls {@link unmap}. */
+/**
+ * Bytes of an address space that a device has at hand until it calls {@link unmap}.
+ *
+ * @example
+ * ```ts
+ * import { type DmaMapOptions, type DmaMapping, MemoryTopology, MemTxResult } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const memory = topology.addressSpace('memory', topology.ram('pc.ram', 0x1_0000n));
+ * const received: DmaMapOptions = { isWrite: true };
+ * const mapping: DmaMapping | undefined = memory.mapDma(0x2000n, 4n, received);
+ * mapping?.isBounce; // => false
+ * mapping?.bytes.set([0xde, 0xad, 0xbe, 0xef]);
+ * mapping?.unmap(); // => MemTxResult.ok
+ * memory.read(0x2000n, 2).value; // => 0xadden
+ * topology.close();
+ * ```
+ */
 export class DmaMapping {
   /** The memory itself, or a bounce buffer. Can be less than was asked for. */
   readonly bytes: Uint8Array;
