@@ -1,4 +1,3 @@
-import { constants, gzipSync } from 'node:zlib';
 import { FlatviewError } from '../../errors.js';
 import type { CommitEdit } from '../../memory/commit-observer.js';
 import type { MemoryTopology } from '../../memory/topology.js';
@@ -158,6 +157,7 @@ export class CommitRecorder {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#text === '') return;
+    const { constants, gzipSync } = process.getBuiltinModule('node:zlib');
     const bytes = gzipSync(this.#text, { level: constants.Z_BEST_SPEED });
     this.#text = '';
     this.#sink.write(bytes);
