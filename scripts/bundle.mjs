@@ -40,25 +40,12 @@ function entries() {
   return Object.fromEntries(names.map((name) => [name, path.join(compiled, `${name}.js`)]));
 }
 
-/**
- * An import of `node:fs` reads all that it exports, and so loads the streams that nobody here asks of it: a sixth of
- * what loading the package takes.
- */
-const fileSystem = {
-  name: 'file-system-without-streams',
-  resolveId: (name) => (name === 'node:fs' ? '\0node:fs' : null),
-  load: (name) =>
-    name === '\0node:fs'
-      ? { code: "module.exports = process.getBuiltinModule('node:fs');", moduleType: 'js' }
-      : null,
-};
-
 /** What lies together even where one needs less: a larger file loads faster than several small ones. First come, first served. */
 const groups = [
   {
     // The parts that work without the addon need no more of what lies below them.
     name: 'leaves',
-    test: /rolldown\/runtime|\/(address|errors|package-root|range-set|sorted-ranges|vfio-interface)\.js$/,
+    test: /\/(address|errors|package-root|range-set|sorted-ranges|vfio-interface)\.js$/,
   },
   { name: 'flatview', test: /dist\/lib\/index\.js$/ },
   { name: 'mapping', test: /dist\/lib\/mapping\// },
@@ -73,7 +60,7 @@ await build({
   input: entries(),
   platform: 'node',
   external: Object.keys(manifest.dependencies),
-  plugins: [compiledModules, fileSystem],
+  plugins: [compiledModules],
   output: {
     ...output,
     dir: bundled,
