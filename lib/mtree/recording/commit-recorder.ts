@@ -128,6 +128,8 @@ export class CommitRecorder {
 
   /** On the way of each commit. What it did is put into words when it is handed over. */
   #record(edits: readonly CommitEdit[]): void {
+    // Another observer may have ended it, on the same commit.
+    if (this.#isOver) return;
     this.#guarded(() => {
       const gathered = gatherEdits(edits, this.#regions, this.#spaces);
       if (gathered === undefined) return;

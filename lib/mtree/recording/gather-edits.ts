@@ -53,7 +53,7 @@ function learnAll(edits: readonly CommitEdit[], regions: KnownRegions): readonly
     const root = unknownRoot(subject, regions);
     if (root === undefined) continue;
     learned ??= [];
-    learned.push(...regions.learn(root));
+    for (const region of regions.learn(root)) learned.push(region);
   }
   return learned === undefined ? nothing : learned.map((region) => madeRegion(region, regions));
 }

@@ -223,6 +223,23 @@ suite('where it is written to', () => {
     recorder.close();
   });
 
+  test('an observer that hears of a commit before the recorder can end it', () => {
+    const { topology, bar } = machine();
+    let calls = 0;
+    let recorder: CommitRecorder | undefined;
+    topology.addCommitObserver({ committed: () => recorder?.flush() });
+    const write = () => {
+      if (calls++ > 0) throw new Error('no space left');
+    };
+    recorder = new CommitRecorder(topology, { write }, { onStopped: () => {} });
+    bar.address = 0x1000n;
+    bar.address = 0x2000n;
+    assert.equal(recorder.error?.code, stopped.code);
+    assert.equal(recorder.steps, 1);
+    recorder.flush();
+    assert.equal(calls, 2);
+  });
+
   test('without a callback, flush and close throw what ended it', () => {
     const { topology, bar } = machine();
     let calls = 0;
@@ -308,6 +325,21 @@ suite('what waits to be written', () => {
     });
     assert.equal(sink.lines, 3);
     recorder.close();
+  });
+
+  test('can be a tree of more regions than a call has arguments', () => {
+    const { topology, system } = machine();
+    const sink = new CountingSink();
+    const recorder = new CommitRecorder(topology, sink);
+    const cards = topology.container('cards', 2n ** 32n);
+    topology.transaction(() => {
+      for (let i = 0; i < 200_000; i++) {
+        cards.addSubregion(BigInt(i) << 8n, topology.reservation('card', 0x10n));
+      }
+    });
+    system.addSubregion(0n, cards);
+    recorder.close();
+    assert.equal(sink.lines, 2);
   });
 
   test('is what the tree was then, whatever becomes of it before it is written', () => {
