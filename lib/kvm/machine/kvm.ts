@@ -5,7 +5,27 @@ import { kvmCall } from '../kvm-call.js';
 import type { GuestSpaces } from './guest-bus.js';
 import { VirtualMachine } from './virtual-machine.js';
 
-/** How a VM is made. */
+/**
+ * How a VM is made.
+ *
+ * @example
+ * ```ts kvm
+ * import { MemoryTopology } from 'flatview';
+ * import { Kvm, KvmMemorySlots, type VirtualMachineOptions } from 'flatview/kvm';
+ *
+ * const topology = new MemoryTopology();
+ * const memory = topology.addressSpace('memory', topology.ram('pc.ram', 0x10_0000n));
+ * const ports = topology.addressSpace('I/O', topology.container('io', 0x1_0000n));
+ * const options: VirtualMachineOptions = { memory, ports };
+ *
+ * using kvm = Kvm.open();
+ * using vm = kvm.createVm(options);
+ * memory.addListener(new KvmMemorySlots(vm)); // what vCPUs reach without an exit
+ * const vcpu = vm.createVcpu(0); // sees `memory` and `ports`
+ * vm.vcpus.includes(vcpu); // => true
+ * topology.close();
+ * ```
+ */
 export interface VirtualMachineOptions extends GuestSpaces {
   /**
    * Entries of each vCPU's dirty ring, a power of two of 64 to 65,536 (KVM_CAP_DIRTY_LOG_RING); then there are no
@@ -14,7 +34,24 @@ export interface VirtualMachineOptions extends GuestSpaces {
   readonly dirtyRingEntries?: number;
 }
 
-/** The kernel's KVM: where VMs come from. */
+/**
+ * The kernel's KVM: where VMs come from.
+ *
+ * @example
+ * ```ts kvm
+ * import { Kvm, kvmCapability } from 'flatview/kvm';
+ *
+ * const kvm = Kvm.open();
+ * kvm.checkExtension(kvmCapability.ioeventfd) > 0; // => true
+ *
+ * using vm = kvm.createVm();
+ * kvm.close(); // the VM stays
+ * vm.checkExtension(kvmCapability.nrMemslots) > 0; // => true
+ * kvm.createVm(); // throws ERR_KVM_CLOSED
+ *
+ * Kvm.open('/dev/null'); // throws ERR_SYSTEM_CALL
+ * ```
+ */
 export class Kvm {
   /** `undefined` once closed. */
   #handle: KvmHandle | undefined;
