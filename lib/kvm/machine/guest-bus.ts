@@ -8,21 +8,19 @@ import type { RunPage } from './run-page.js';
  * @example
  * ```ts kvm
  * import { MemoryTopology } from 'flatview';
- * import { type GuestSpaces, Kvm, realModeSegment } from 'flatview/kvm';
+ * import { type GuestSpaces, Kvm, KvmMemorySlots, realModeSegment } from 'flatview/kvm';
  *
  * const topology = new MemoryTopology();
- * const rom = topology.rom('rom', 0x1000n);
- * const memory = topology.addressSpace('memory', rom);
- * rom.memory?.copyIn(0n, Uint8Array.of(0xe4, 0x60, 0xf4)); // in al, 0x60; hlt
+ * const memory = topology.addressSpace('memory', topology.ram('pc.ram', 0x1000n));
+ * memory.writeBytes(0x0n, Uint8Array.of(0xe4, 0x60, 0xf4)); // in al, 0x60; hlt
  * const spaces: GuestSpaces = { memory }; // no ports
  *
  * using kvm = Kvm.open();
  * using vm = kvm.createVm(spaces);
- * const { hostAddress = 0n } = rom.memory ?? {};
- * vm.setUserMemoryRegion({ slot: 0, flags: 0, guestAddress: 0n, size: 0x1000n, hostAddress });
+ * memory.addListener(new KvmMemorySlots(vm));
  * const vcpu = vm.createVcpu(0);
  * vcpu.setSpecialRegisters({ cs: realModeSegment(0) });
- * vcpu.setRegisters({ rip: 0n, rflags: 2n });
+ * vcpu.setRegisters({ rip: 0x0n, rflags: 2n });
  * const { registers } = await vcpu.run();
  * registers.general.rax & 0xffn; // => 0xffn
  * topology.close();

@@ -28,8 +28,9 @@ import { VirtualMachine } from './virtual-machine.js';
  */
 export interface VirtualMachineOptions extends GuestSpaces {
   /**
-   * Entries of each vCPU's dirty ring, a power of two of 64 to 65,536 (KVM_CAP_DIRTY_LOG_RING); then there are no
-   * dirty bitmaps. Default: no ring.
+   * Entries of each vCPU's dirty ring (KVM_CAP_DIRTY_LOG_RING): a power of two up to 65,536; at least a page of them, of
+   * 4 KiB 256, and no fewer than the kernel reserves: 64, or 576 with Intel's page-modification logging
+   * (kvm_vm_ioctl_enable_dirty_log_ring in virt/kvm/kvm_main.c). Then there are no dirty bitmaps. Default: no ring.
    */
   readonly dirtyRingEntries?: number;
 }
@@ -84,7 +85,7 @@ export class Kvm {
   /**
    * Makes a VM without memory and processors (KVM_CREATE_VM).
    *
-   * @throws `ERR_SYSTEM_CALL`, `ERR_KVM_CLOSED`; `ERR_INVALID_ARGUMENT` on a ring that can't be.
+   * @throws `ERR_SYSTEM_CALL`, also on a ring that can't be (EINVAL, E2BIG); `ERR_KVM_CLOSED`, `ERR_INVALID_ARGUMENT`.
    */
   createVm(options: VirtualMachineOptions = {}): VirtualMachine {
     const kvm = this.#open();
