@@ -22,6 +22,7 @@ import type { SimulatedBar, SimulatedDeviceDescription } from './device-descript
  * const bars: readonly PlacedBar[] = device.bars;
  * bars.map(({ hostAddress }) => hostAddress); // => [0x8000_1000n, 0x8000_2000n]
  *
+ * // What is placed can't overlap.
  * host.addDevice({ ...sound, name: '0000:00:1b.1', bars }); // throws ERR_INVALID_ARGUMENT
  * ```
  */

@@ -145,7 +145,7 @@ export interface ContainerSpaceOptions {
  * using container = host.openContainer();
  * using group = host.openGroup(3);
  * group.setContainer(container);
- * const options: ContainerSpaceOptions = { iommuType: vfioExtension.type1 }; // before Linux 3.10
+ * const options: ContainerSpaceOptions = { iommuType: vfioExtension.type1 }; // not type1v2
  * container.setIommu(vfioExtension.type1);
  *
  * const dma: DmaSpace = dmaSpaceOf(container, options);
