@@ -15,7 +15,8 @@ for (const page of process.argv.slice(2)) {
   const file = path.join(repository, page);
   const programs = pagePrograms(page).filter(({ treatment }) => treatment === 'run');
   const compilation = compilePrograms(programs);
-  let text = readFileSync(file, 'utf8');
+  let rest = readFileSync(file, 'utf8');
+  let text = '';
   for (const [i, { name, outputs }] of programs.entries()) {
     const { mistakes = [], javascript = '' } = compilation.programs[i] ?? {};
     for (const mistake of mistakes) console.log(mistake);
@@ -23,11 +24,14 @@ for (const page of process.argv.slice(2)) {
     if (status !== 0) console.log(`${name} ended with ${status}\n${stderr}`);
     for (const [part, printed] of stdout.split(partEnd).entries()) {
       const output = outputs[part];
-      if (isShown(printed, output ?? '')) continue;
-      console.log(`${name}, part ${part + 1} prints\n${printed}`);
+      const isTrue = isShown(printed, output ?? '');
+      if (!isTrue) console.log(`${name}, part ${part + 1} prints\n${printed}`);
       if (output === undefined) continue;
-      text = text.replace(`\`\`\`text\n${output}`, () => `\`\`\`text\n${printed}`);
+      const fence = '```text\n';
+      const start = rest.indexOf(fence + output) + fence.length;
+      text += rest.slice(0, start) + (isTrue ? output : printed);
+      rest = rest.slice(start + output.length);
     }
   }
-  writeFileSync(file, text);
+  writeFileSync(file, text + rest);
 }
