@@ -108,6 +108,17 @@ test('docs/versioning.md says which version of recordings is written', () => {
   );
 });
 
+test("README's times are figures that the pages on measuring have", () => {
+  const measured = ['docs/benchmarks.md', 'docs/vcpus.md'].map(textOf).join('\n');
+  const times = [...textOf('README.md').matchAll(/([\d.]+(?: to [\d.]+)?) ([µmn]s)\b/g)];
+  assert.ok(times.length >= 8);
+  for (const [, numbers = '', unit = ''] of times) {
+    for (const number of numbers.split(' to ')) {
+      assert.ok(measured.includes(`${number} ${unit}`), `nobody has measured ${number} ${unit}`);
+    }
+  }
+});
+
 /** A heading as the part of a link behind `#` that leads to it. */
 function anchorOf(heading: string): string {
   return heading
