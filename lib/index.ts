@@ -16,11 +16,18 @@ export type {
   ValidAccesses,
 } from './memory/access/memory-region-ops.js';
 export type { AddressSpace } from './memory/address-space.js';
-export type { AliasOptions, AliasRegion } from './memory/alias-region.js';
-export type { CoalescedRange } from './memory/coalesced-range.js';
-export type { CommitEdit, CommitObserver } from './memory/commit-observer.js';
-export type { ConsumerVerdict } from './memory/consumer-verdict.js';
-export { type DirtyBitmap, type DirtySnapshot, dirtyPageSize } from './memory/dirty-bitmap.js';
+export type { CommitEdit, CommitObserver } from './memory/commit/commit-observer.js';
+export {
+  type DirtyLogClient,
+  dirtyLogClients,
+  type RegionKind,
+} from './memory/commit/region-state.js';
+export {
+  type DirtyBitmap,
+  type DirtySnapshot,
+  dirtyPageSize,
+} from './memory/dirty/dirty-bitmap.js';
+export type { ConsumerVerdict } from './memory/explain/consumer-verdict.js';
 export type {
   ExplainedRegion,
   Explanation,
@@ -29,16 +36,13 @@ export type {
   ShadowCode,
   ShadowedRegion,
   ShadowReason,
-} from './memory/explain.js';
-export type { FlatRange, FlatView } from './memory/flat-view.js';
-export {
-  FlatViewReader,
-  type RegionInfo,
-  type SharedAddressSpace,
-} from './memory/flat-view-reader.js';
+} from './memory/explain/explain.js';
 export { type AccessWidth, HostMemory, type HostMemoryOptions } from './memory/host-memory.js';
-export type { IoRegion } from './memory/io-region.js';
-export type { IoEventFd } from './memory/ioeventfd.js';
+export type { MemoryListener } from './memory/listeners/memory-listener.js';
+export type { AliasOptions, AliasRegion } from './memory/regions/alias-region.js';
+export type { CoalescedRange } from './memory/regions/coalesced-range.js';
+export type { IoRegion } from './memory/regions/io-region.js';
+export type { IoEventFd } from './memory/regions/ioeventfd.js';
 export type {
   IommuAccess,
   IommuEvent,
@@ -48,20 +52,24 @@ export type {
   IommuOps,
   IommuPermission,
   IommuTranslation,
-} from './memory/iommu.js';
-export type { IommuRegion } from './memory/iommu-region.js';
-export type { MemoryListener } from './memory/memory-listener.js';
-export type { MemoryRegion, RegionOptions } from './memory/memory-region.js';
+} from './memory/regions/iommu.js';
+export type { IommuRegion } from './memory/regions/iommu-region.js';
+export type { MemoryRegion, RegionOptions } from './memory/regions/memory-region.js';
 export {
   type RamDiscardListener,
   RamDiscardManager,
   type RamDiscardOptions,
-} from './memory/ram-discard-manager.js';
-export type { RamOptions, RamRegion } from './memory/ram-region.js';
-export { type DirtyLogClient, dirtyLogClients, type RegionKind } from './memory/region-state.js';
-export type { RomDeviceOptions, RomDeviceRegion } from './memory/rom-device-region.js';
-export type { MemoryRegionSection } from './memory/section.js';
+} from './memory/regions/ram-discard-manager.js';
+export type { RamOptions, RamRegion } from './memory/regions/ram-region.js';
+export type { RomDeviceOptions, RomDeviceRegion } from './memory/regions/rom-device-region.js';
 export { MemoryTopology, type TopologyOptions } from './memory/topology.js';
+export type { FlatRange, FlatView } from './memory/views/flat-view.js';
+export {
+  FlatViewReader,
+  type RegionInfo,
+  type SharedAddressSpace,
+} from './memory/views/flat-view-reader.js';
+export type { MemoryRegionSection } from './memory/views/section.js';
 export { type BuiltTopology, buildTopology } from './mtree/build-topology.js';
 export { type DescribeOptions, describeTopology } from './mtree/describe-topology.js';
 export { explanationJson } from './mtree/explanation-json.js';

@@ -1,9 +1,6 @@
 export { KvmCoalescedMmio } from './coalesced-mmio.js';
-export type { DirtyPage } from './dirty-ring.js';
 export { EventFd } from './event-fd.js';
-export type { GuestSpaces } from './guest-bus.js';
 export { type KvmBus, KvmIoEventFds } from './ioeventfds.js';
-export { Kvm, type VirtualMachineOptions } from './kvm.js';
 export {
   type CoalescedZone,
   type IoEventFdRequest,
@@ -15,7 +12,8 @@ export {
   userMemoryFlag,
 } from './kvm-interface.js';
 export { type KvmVmIoctl, kvmIoctlError } from './kvm-ioctl-error.js';
-export { KvmMemorySlots, type KvmMemorySlotsOptions } from './memory-slots.js';
+export type { GuestSpaces } from './machine/guest-bus.js';
+export { Kvm, type VirtualMachineOptions } from './machine/kvm.js';
 export {
   type DescriptorTable,
   flatCodeSegment,
@@ -25,10 +23,12 @@ export {
   realModeSegment,
   type Segment,
   type SpecialRegisters,
-} from './registers.js';
-export type { GuestMemfdOf } from './slot-rules.js';
-export type { GuestMemfd, MemorySlot } from './slot-step.js';
-export type { SlotVerdict } from './slot-verdict.js';
-export type { RunHereOptions, Vcpu } from './vcpu.js';
-export type { VcpuEnd, VcpuEvent } from './vcpu-event.js';
-export type { VirtualMachine } from './virtual-machine.js';
+} from './machine/registers.js';
+export type { RunHereOptions, Vcpu } from './machine/vcpu.js';
+export type { VcpuEnd, VcpuEvent } from './machine/vcpu-event.js';
+export type { VirtualMachine } from './machine/virtual-machine.js';
+export type { DirtyPage } from './slots/dirty-ring.js';
+export { KvmMemorySlots, type KvmMemorySlotsOptions } from './slots/memory-slots.js';
+export type { GuestMemfdOf } from './slots/slot-rules.js';
+export type { GuestMemfd, MemorySlot } from './slots/slot-step.js';
+export type { SlotVerdict } from './slots/slot-verdict.js';

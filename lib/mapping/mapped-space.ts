@@ -1,5 +1,5 @@
 import { larger, roundDown, roundUp, smaller, wholeRange } from '../address.js';
-import type { FlatRange } from '../memory/flat-view.js';
+import type { FlatRange } from '../memory/views/flat-view.js';
 import { clip, mapPages } from './map-pages.js';
 import { type MappingPlan, type PlanOptions, planMappings } from './mapping-plan.js';
 import { checkRules, type MappingRules } from './mapping-rules.js';

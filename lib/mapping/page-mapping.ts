@@ -1,4 +1,4 @@
-import type { MemoryRegion } from '../memory/memory-region.js';
+import type { MemoryRegion } from '../memory/regions/memory-region.js';
 
 /** Bytes at an address: of a guest, or of a device. */
 export interface AddressRange {

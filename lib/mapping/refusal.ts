@@ -1,5 +1,5 @@
 import { hex } from '../address.js';
-import type { FlatRange } from '../memory/flat-view.js';
+import type { FlatRange } from '../memory/views/flat-view.js';
 import type { AddressRange } from './page-mapping.js';
 
 /**

@@ -4,15 +4,15 @@ import * as access from './access/address-space-access.js';
 import { BounceBuffers } from './access/bounce-buffers.js';
 import { type DmaMapOptions, type DmaMapping, mapDma } from './access/dma-mapping.js';
 import type { Endianness, MemTxAttributes, MemTxResult } from './access/mem-tx.js';
-import type { BorrowedView } from './engine.js';
-import { type Explanation, explain } from './explain.js';
-import type { FlatView } from './flat-view.js';
-import type { SharedAddressSpace } from './flat-view-reader.js';
-import type { MemoryListener } from './memory-listener.js';
-import type { MemoryRegion } from './memory-region.js';
-import { MemoryRegionSection } from './section.js';
+import type { BorrowedView } from './commit/engine.js';
+import { effects } from './commit/transaction.js';
+import { type Explanation, explain } from './explain/explain.js';
+import type { MemoryListener } from './listeners/memory-listener.js';
+import type { MemoryRegion } from './regions/memory-region.js';
 import type { MemoryTopology } from './topology.js';
-import { effects } from './transaction.js';
+import type { FlatView } from './views/flat-view.js';
+import type { SharedAddressSpace } from './views/flat-view-reader.js';
+import { MemoryRegionSection } from './views/section.js';
 
 /** @internal Whether an address space exists: not before its creation is in effect, nor after its destruction. */
 export type AddressSpaceState = 'live' | 'gone';

@@ -1,4 +1,4 @@
-import type { RegionKind } from '../memory/region-state.js';
+import type { RegionKind } from '../memory/commit/region-state.js';
 
 /**
  * A region tree as data: what a dump of a machine's memory holds, and what a file can be written from. Ids are small

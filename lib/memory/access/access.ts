@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
-import type { MemoryRegion } from '../memory-region.js';
+import type { MemoryRegion } from '../regions/memory-region.js';
 import { type MemTxAttributes, MemTxResult } from './mem-tx.js';
 
 /** Why an access, or a part of one, never reached a device or memory. */

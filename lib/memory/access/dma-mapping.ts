@@ -1,7 +1,7 @@
 import { type AddressLike, toSize } from '../../address.js';
 import { FlatviewError } from '../../errors.js';
 import type { AddressSpace } from '../address-space.js';
-import type { FlatView } from '../flat-view.js';
+import type { FlatView } from '../views/flat-view.js';
 import { Access } from './access.js';
 import { addressIn, noAttributes, readBytes, writeBytes } from './address-space-access.js';
 import { type MemTxAttributes, MemTxResult } from './mem-tx.js';

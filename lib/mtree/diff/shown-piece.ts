@@ -1,5 +1,5 @@
-import type { FlatRange } from '../../memory/flat-view.js';
-import type { MemoryRegion } from '../../memory/memory-region.js';
+import type { MemoryRegion } from '../../memory/regions/memory-region.js';
+import type { FlatRange } from '../../memory/views/flat-view.js';
 import type { MonitorType } from '../monitor-format.js';
 import { regionType } from '../region-type.js';
 

@@ -1,6 +1,6 @@
 import type { AddressSpace } from '../../memory/address-space.js';
-import type { FlatView } from '../../memory/flat-view.js';
-import type { MemoryRegion } from '../../memory/memory-region.js';
+import type { MemoryRegion } from '../../memory/regions/memory-region.js';
+import type { FlatView } from '../../memory/views/flat-view.js';
 import type { RecordedStep } from './recorded-step.js';
 import type { RecordedTopology } from './recorded-topology.js';
 

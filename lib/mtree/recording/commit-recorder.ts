@@ -1,6 +1,6 @@
 import { constants, gzipSync } from 'node:zlib';
 import { FlatviewError } from '../../errors.js';
-import type { CommitEdit } from '../../memory/commit-observer.js';
+import type { CommitEdit } from '../../memory/commit/commit-observer.js';
 import type { MemoryTopology } from '../../memory/topology.js';
 import { describeRegions } from '../describe-topology.js';
 import { collectEdits } from './collect-edits.js';

@@ -1,4 +1,4 @@
-import type { MemoryListener } from '../../memory/memory-listener.js';
+import type { MemoryListener } from '../../memory/listeners/memory-listener.js';
 import type { Recording } from './read-recording.js';
 import { RecordedTopology } from './recorded-topology.js';
 

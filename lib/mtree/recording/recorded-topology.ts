@@ -1,9 +1,9 @@
 import { FlatviewError } from '../../errors.js';
 import type { AddressSpace } from '../../memory/address-space.js';
-import { AliasRegion } from '../../memory/alias-region.js';
-import type { MemoryRegion } from '../../memory/memory-region.js';
-import { type DirtyLogClient, dirtyLogClients } from '../../memory/region-state.js';
-import { RomDeviceRegion } from '../../memory/rom-device-region.js';
+import { type DirtyLogClient, dirtyLogClients } from '../../memory/commit/region-state.js';
+import { AliasRegion } from '../../memory/regions/alias-region.js';
+import type { MemoryRegion } from '../../memory/regions/memory-region.js';
+import { RomDeviceRegion } from '../../memory/regions/rom-device-region.js';
 import type { MemoryTopology } from '../../memory/topology.js';
 import { buildTopology, createRegion, found } from '../build-topology.js';
 import { located, type Recording } from './read-recording.js';

@@ -1,6 +1,6 @@
 import type { MemoryRegionOps } from '../../memory/access/memory-region-ops.js';
-import type { BarIndex } from '../bar.js';
-import type { Quirk, QuirkDevice, QuirkMatch } from '../quirk.js';
+import type { BarIndex } from '../bars/bar.js';
+import type { Quirk, QuirkDevice, QuirkMatch } from './quirk.js';
 
 /** A part of a BAR that shows the device's configuration space. */
 export interface ConfigMirror {

@@ -1,6 +1,6 @@
 import type { MemoryRegionOps } from '../../memory/access/memory-region-ops.js';
-import type { BarIndex } from '../bar.js';
-import type { Quirk, QuirkBar, QuirkDevice, QuirkMatch } from '../quirk.js';
+import type { BarIndex } from '../bars/bar.js';
+import type { Quirk, QuirkBar, QuirkDevice, QuirkMatch } from './quirk.js';
 
 /** Two registers, of which the first says what the second shows; at some addresses that is the device's configuration space. */
 export interface ConfigWindow {
