@@ -4,13 +4,13 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { suite, test } from 'node:test';
-import { errorCodes } from '../../lib/index.js';
+import { buildTopology, errorCodes, readTopologyJson } from '../../lib/index.js';
 import { refusalCodes } from '../../lib/mapping/index.js';
 import { lintRuleIds } from '../../lib/mtree/lint/rules.js';
 import { recordingVersion } from '../../lib/mtree/recording/recorded-step.js';
 import { barVerdictCodes, undecodedReasons } from '../../lib/pci/index.js';
 import { repository } from './compile-programs.js';
-import { pages } from './markdown-page.js';
+import { fencedBlocks, pages } from './markdown-page.js';
 
 const textOf = (page: string) => readFileSync(path.join(repository, page), 'utf8');
 const packageJson = JSON.parse(textOf('package.json')) as {
@@ -106,6 +106,18 @@ test('docs/versioning.md says which version of recordings is written', () => {
     textOf('docs/versioning.md'),
     new RegExp(`says its version, now ${recordingVersion} `),
   );
+});
+
+suite('The JSON in the documents is a topology', () => {
+  for (const page of pages) {
+    for (const { language, text, line } of fencedBlocks(page)) {
+      if (language !== 'json') continue;
+      test(`${page}:${line}`, () => {
+        const { addressSpaces } = buildTopology(readTopologyJson(text));
+        assert.ok(addressSpaces.every(({ flatView }) => flatView.rangeCount > 0));
+      });
+    }
+  }
 });
 
 test("README's times are figures that the pages on measuring have", () => {

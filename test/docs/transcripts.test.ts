@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { flatview } from '../cli/command.js';
 import { noKvm } from '../kvm/real-mode-guest.js';
-import { pages } from './markdown-page.js';
+import { fencedBlocks, pages } from './markdown-page.js';
 import { pageTranscripts } from './page-transcripts.js';
 import { commandOutput } from './run-command.js';
 import { assertShown } from './shown-output.js';
@@ -24,4 +25,26 @@ suite('The commands in the documents', () => {
     );
     assert.ok(inputs.size > 10);
   });
+});
+
+/** The lines of a shell in a page that call the command, without comments, pipes and files. */
+function shellCommands(page: string): string[] {
+  return fencedBlocks(page)
+    .filter(({ language }) => language === 'sh')
+    .flatMap(({ text }) => text.split('\n'))
+    .flatMap((line) => /^npx flatview ([^#|>]*)/.exec(line)?.[1]?.trim() ?? []);
+}
+
+suite('The commands in the documents that are shown without output', () => {
+  for (const page of pages) {
+    for (const command of shellCommands(page)) {
+      test(`${page}: flatview ${command} is one, with these options`, async () => {
+        const [name = '', ...args] = command.split(' ');
+        const { status, stdout } = await flatview([name, '--help']);
+        assert.equal(status, 0);
+        assert.match(stdout, new RegExp(`^Usage: flatview ${name} `));
+        for (const arg of args) if (arg.startsWith('-')) assert.ok(stdout.includes(arg), arg);
+      });
+    }
+  }
 });
