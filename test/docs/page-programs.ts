@@ -4,17 +4,14 @@
 //   ts continues     goes on with the program of the last block: a guide shows it in parts, each with what is printed there
 //   ts kvm           needs /dev/kvm
 //   ts no-run        needs what no test has, such as a certain device of the host: it is compiled only
-//   ts fragment      is no program: it is neither compiled nor run
 
 import type { ShownProgram } from './compile-programs.js';
 import { type FencedBlock, fencedBlocks } from './markdown-page.js';
 
-/** How a program of a page is kept true. */
-export type Treatment = 'run' | 'no-run' | 'fragment';
-
 /** A program, with what its parts print; `undefined` where the page doesn't show that. */
 export interface PageProgram extends ShownProgram {
-  readonly treatment: Treatment;
+  /** Whether tests can run it, and not only compile it. */
+  readonly runs: boolean;
   readonly outputs: readonly (string | undefined)[];
 }
 
@@ -55,19 +52,15 @@ function programOf(page: string, parts: readonly Part[]): PageProgram {
     page,
     source: `${lines.join('\n')}\n`,
     needs: marks.filter((mark) => mark === 'kvm'),
-    treatment: marks.find((mark) => mark === 'no-run' || mark === 'fragment') ?? 'run',
+    runs: !marks.includes('no-run'),
     outputs: parts.map(({ output }) => output),
   };
 }
 
-type Mark = 'continues' | 'kvm' | Exclude<Treatment, 'run'>;
+const knownMarks = ['continues', 'kvm', 'no-run'];
 
-const knownMarks: readonly Mark[] = ['continues', 'kvm', 'no-run', 'fragment'];
-
-function marksOf(page: string, { marks, line }: FencedBlock): Mark[] {
-  return marks.map((mark) => {
-    const known = knownMarks.find((one) => one === mark);
-    if (known === undefined) throw new Error(`${page}:${line}: nobody knows the mark "${mark}"`);
-    return known;
-  });
+function marksOf(page: string, { marks, line }: FencedBlock): readonly string[] {
+  const unknown = marks.find((mark) => !knownMarks.includes(mark));
+  if (unknown !== undefined) throw new Error(`${page}:${line}: nobody knows the mark "${unknown}"`);
+  return marks;
 }

@@ -1,7 +1,5 @@
-// The transcripts of a page. A ```console block shows commands, each behind "$ ", and what each one prints. Marks say what is otherwise:
-//
-//   console varies   counts and times are others in each run
-//   console no-run   needs what no test has: nothing of it is run
+// The transcripts of a page. A ```console block shows commands, each behind "$ ", and what each one prints. The mark
+// "varies" says that counts and times are others in each run.
 
 import { type FencedBlock, fencedBlocks } from './markdown-page.js';
 
@@ -14,8 +12,6 @@ export interface Transcript {
   readonly numbersVary: boolean;
 }
 
-const marks = ['varies', 'no-run'];
-
 /** The runs of `npx flatview` that a page shows. */
 export function pageTranscripts(page: string): Transcript[] {
   return fencedBlocks(page)
@@ -24,11 +20,10 @@ export function pageTranscripts(page: string): Transcript[] {
 }
 
 function transcriptsOf(page: string, block: FencedBlock): Transcript[] {
-  const unknown = block.marks.find((mark) => !marks.includes(mark));
+  const unknown = block.marks.find((mark) => mark !== 'varies');
   if (unknown !== undefined) {
     throw new Error(`${page}:${block.line}: nobody knows the mark "${unknown}"`);
   }
-  if (block.marks.includes('no-run')) return [];
   const runs = block.text.split(/^\$ /m).slice(1);
   return runs.map((run) => {
     const [command = '', ...shown] = run.split('\n');

@@ -21,7 +21,7 @@ interface Output {
 }
 
 async function programOutputs(page: string): Promise<Output[]> {
-  const programs = pagePrograms(page).filter(({ treatment }) => treatment === 'run');
+  const programs = pagePrograms(page).filter(({ runs }) => runs);
   const compilation = compilePrograms(programs);
   const found: Output[] = [];
   for (const [i, { name, outputs }] of programs.entries()) {
