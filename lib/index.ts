@@ -1,3 +1,10 @@
+/**
+ * The memory core of a virtual machine monitor: a tree of memory regions, the flat view that it renders to, listeners that hear of
+ * each change, and topologies as text and as documents.
+ *
+ * @module flatview
+ */
+
 export type { AddressLike } from './address.js';
 export { type ErrorCode, type ErrorDetails, errorCodes, FlatviewError } from './errors.js';
 export type { Rejection, RejectionReason } from './memory/access/access.js';
@@ -39,6 +46,7 @@ export type {
 } from './memory/explain/explain.js';
 export { type AccessWidth, HostMemory, type HostMemoryOptions } from './memory/host-memory.js';
 export type { MemoryListener } from './memory/listeners/memory-listener.js';
+export type { OffsetRange } from './memory/range-set.js';
 export type { AliasOptions, AliasRegion } from './memory/regions/alias-region.js';
 export type { CoalescedRange } from './memory/regions/coalesced-range.js';
 export type { IoRegion } from './memory/regions/io-region.js';

@@ -1,3 +1,9 @@
+/**
+ * KVM: memory slots, ioeventfds and coalesced writes that follow an address space, the dirty log, and virtual machines with their vCPUs.
+ *
+ * @module flatview/kvm
+ */
+
 export { KvmCoalescedMmio } from './coalesced-mmio.js';
 export { EventFd } from './event-fd.js';
 export { type KvmBus, KvmIoEventFds } from './ioeventfds.js';
@@ -15,13 +21,17 @@ export { type KvmVmIoctl, kvmIoctlError } from './kvm-ioctl-error.js';
 export type { GuestSpaces } from './machine/guest-bus.js';
 export { Kvm, type VirtualMachineOptions } from './machine/kvm.js';
 export {
+  type ControlRegisterName,
   type DescriptorTable,
+  type DescriptorTableName,
   flatCodeSegment,
   flatDataSegment,
+  type GeneralRegisterName,
   type GeneralRegisters,
   type Registers,
   realModeSegment,
   type Segment,
+  type SegmentName,
   type SpecialRegisters,
 } from './machine/registers.js';
 export type { RunHereOptions, Vcpu } from './machine/vcpu.js';

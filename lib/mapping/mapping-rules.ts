@@ -50,6 +50,7 @@ export interface Cuts {
 
 /** Why a range is not mapped. */
 export interface Reason {
+  /** Stable code of the reason. */
   readonly code: RefusalCode;
   /** For people. */
   readonly detail: () => string;

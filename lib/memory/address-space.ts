@@ -19,8 +19,23 @@ export type AddressSpaceState = 'live' | 'gone';
 
 /**
  * What a processor or a device sees: the flat view of a tree. Made by {@link MemoryTopology.addressSpace}.
+ *
+ * @example
+ * ```ts
+ * import { type AddressSpace, MemoryTopology, MemTxResult } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const ram = topology.ram('pc.ram', 0x1000n);
+ * const memory: AddressSpace = topology.addressSpace('memory', ram);
+ * memory.write(0x10n, 4, 0x1234_5678n); // => MemTxResult.ok
+ * memory.read(0x10n, 2); // => { value: 0x5678n, result: MemTxResult.ok }
+ * memory.read(0x1000n, 1).result; // => MemTxResult.decodeError
+ * memory.lookup(0x1000n); // => undefined
+ * topology.close();
+ * ```
  */
 export class AddressSpace {
+  /** The topology that it shows regions of. */
   readonly topology: MemoryTopology;
   /** What messages and dumps call it; need not be unique. */
   readonly name: string;

@@ -26,7 +26,17 @@ const maxQueuedRows = 1024;
 /** Whether the environment asks for {@link TopologyOptions.selfCheck} everywhere: FLATVIEW_SELF_CHECK=1. */
 const isSelfCheckWanted: boolean = process.env['FLATVIEW_SELF_CHECK'] === '1';
 
-/** What a topology can be given when it is made. */
+/**
+ * What a topology can be given when it is made.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology, type TopologyOptions } from 'flatview';
+ *
+ * const inTests: TopologyOptions = { selfCheck: true };
+ * new MemoryTopology(inTests).close();
+ * ```
+ */
 export interface TopologyOptions {
   /**
    * Whether each commit also renders every flat view from nothing, and compares it with the one that came about by
@@ -43,6 +53,20 @@ export interface TopologyOptions {
  *
  * Changes are made in transactions. A setter is one of its own; {@link transaction} makes one of many, so that
  * listeners hear only the sum. Nothing here is asynchronous.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * system.addSubregion(0x0n, topology.ram('pc.ram', 0x8000_0000n));
+ * system.addSubregion(0xfffc_0000n, topology.rom('pc.bios', 0x4_0000n));
+ *
+ * const memory = topology.addressSpace('memory', system);
+ * memory.lookup(0xffff_fff0n)?.region.name; // => 'pc.bios'
+ * topology.close();
+ * ```
  */
 export class MemoryTopology {
   readonly #engine: Engine;
@@ -327,6 +351,7 @@ export class MemoryTopology {
     }
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -11,6 +11,7 @@ const untranslated: IommuOps = { translate: () => undefined };
 
 /** A document as a live tree. Closing `topology` ends it. */
 export interface BuiltTopology {
+  /** The topology that was made; the caller closes it. */
   readonly topology: MemoryTopology;
   /** The regions by their id in the document. */
   readonly regions: ReadonlyMap<number, MemoryRegion>;

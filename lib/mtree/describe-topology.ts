@@ -7,6 +7,7 @@ import type { FlatViewRecord, RegionRecord, TopologyDocument } from './topology-
 
 /** What {@link describeTopology} is to add to the regions and address spaces. */
 export interface DescribeOptions {
+  /** See {@link TopologyDocument.name}. */
   readonly name?: string;
   /** Whether to include the flat views. Default: false. */
   readonly flatViews?: boolean;

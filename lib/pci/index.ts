@@ -1,3 +1,10 @@
+/**
+ * PCI: buses, functions, configuration spaces and where BARs decode; devices of VFIO as functions; what of a host is in the way of
+ * passing one through.
+ *
+ * @module flatview/pci
+ */
+
 export {
   AssignedBar,
   type AssignedBarOptions,

@@ -1,3 +1,9 @@
+/**
+ * Kernels made of TypeScript with the rules and errors of the real ones, for tests: a VM of KVM, a host with VFIO and iommufd.
+ *
+ * @module flatview/simulated
+ */
+
 export type {
   SimulatedBar,
   SimulatedCapability,
@@ -7,6 +13,7 @@ export type {
   SimulatedRegistersSource,
 } from './device/device-description.js';
 export type { DmaPiece, SimulatedDma } from './device/device-dma.js';
+export type { PlacedBar } from './device/placed-bar.js';
 export type { SimulatedConfigSpace } from './device/simulated-config-space.js';
 export type { SimulatedDevice, SimulatedDeviceAccess } from './device/simulated-device.js';
 export type { SimulatedIrqs } from './device/simulated-irqs.js';

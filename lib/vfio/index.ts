@@ -1,3 +1,9 @@
+/**
+ * VFIO and iommufd: containers, groups and devices, and the listener that maps an address space for their DMA.
+ *
+ * @module flatview/vfio
+ */
+
 export type { PinOptions, PinProgress } from './dma/dma-pinning.js';
 export type { DmaChoices } from './dma/dma-rules.js';
 export {

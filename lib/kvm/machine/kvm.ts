@@ -79,6 +79,7 @@ export class Kvm {
     addon.kvmClose(handle);
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -3,23 +3,33 @@ import { FlatviewError } from '../../errors.js';
 import { registerSet } from '../../native/kvm-addon.js';
 
 /** General registers of an x86-64 processor (struct kvm_regs), 64 bits each. */
-export type GeneralRegisters = Readonly<Record<(typeof generalNames)[number], bigint>>;
+export type GeneralRegisters = Readonly<Record<GeneralRegisterName, bigint>>;
 
-const generalNames = [
-  ...(['rax', 'rbx', 'rcx', 'rdx', 'rsi', 'rdi', 'rsp', 'rbp'] as const),
-  ...(['r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15', 'rip', 'rflags'] as const),
+// biome-ignore format: as they are numbered
+/** Name of a general register. */
+export type GeneralRegisterName =
+  | 'rax' | 'rbx' | 'rcx' | 'rdx' | 'rsi' | 'rdi' | 'rsp' | 'rbp'
+  | 'r8' | 'r9' | 'r10' | 'r11' | 'r12' | 'r13' | 'r14' | 'r15' | 'rip' | 'rflags';
+
+// biome-ignore format: as above
+const generalNames: readonly GeneralRegisterName[] = [
+  'rax', 'rbx', 'rcx', 'rdx', 'rsi', 'rdi', 'rsp', 'rbp',
+  'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15', 'rip', 'rflags',
 ];
 
 /** A segment register with what the processor has loaded from its descriptor (struct kvm_segment). */
 export interface Segment {
+  /** Linear address of the first byte. */
   readonly base: bigint;
   /** Offset of the last byte, 32 bits. */
   readonly limit: number;
+  /** What the program loaded into the register, 16 bits. */
   readonly selector: number;
   /** Bits 3 to 0 of a descriptor's type. */
   readonly type: number;
   /** Whether it is code or data, and not of the system (descriptor bit S). */
   readonly isCodeOrData: boolean;
+  /** Whether it is in memory (descriptor bit P). */
   readonly present: boolean;
   /** Descriptor privilege level, 0 to 3. */
   readonly privilege: number;
@@ -31,33 +41,48 @@ export interface Segment {
   readonly limitInPages: boolean;
   /** The bit that is the system's to use (AVL). */
   readonly available: boolean;
+  /** Whether nothing usable was loaded, such as the null selector. */
   readonly unusable: boolean;
 }
 
 /** GDTR or IDTR (struct kvm_dtable). */
 export interface DescriptorTable {
+  /** Linear address of the first byte. */
   readonly base: bigint;
   /** Offset of the last byte, 16 bits. */
   readonly limit: number;
 }
 
-type SegmentName = (typeof segmentNames)[number];
-const segmentNames = ['cs', 'ds', 'es', 'fs', 'gs', 'ss', 'tr', 'ldt'] as const;
+/** Name of a register that holds a {@link Segment}. */
+export type SegmentName = 'cs' | 'ds' | 'es' | 'fs' | 'gs' | 'ss' | 'tr' | 'ldt';
+const segmentNames: readonly SegmentName[] = ['cs', 'ds', 'es', 'fs', 'gs', 'ss', 'tr', 'ldt'];
 
-type TableName = (typeof tableNames)[number];
-const tableNames = ['gdt', 'idt'] as const;
+/** Name of a register that holds a {@link DescriptorTable}. */
+export type DescriptorTableName = 'gdt' | 'idt';
+const tableNames: readonly DescriptorTableName[] = ['gdt', 'idt'];
 
-type ControlName = (typeof controlNames)[number];
-const controlNames = ['cr0', 'cr2', 'cr3', 'cr4', 'cr8', 'efer', 'apicBase'] as const;
+/** Name of a control register, or of a model-specific one that counts as one. */
+export type ControlRegisterName = 'cr0' | 'cr2' | 'cr3' | 'cr4' | 'cr8' | 'efer' | 'apicBase';
+const controlNames: readonly ControlRegisterName[] = [
+  'cr0',
+  'cr2',
+  'cr3',
+  'cr4',
+  'cr8',
+  'efer',
+  'apicBase',
+];
 
 /** Registers of segments and control of an x86-64 processor (struct kvm_sregs). */
 export type SpecialRegisters = Readonly<Record<SegmentName, Segment>> &
-  Readonly<Record<TableName, DescriptorTable>> &
-  Readonly<Record<ControlName, bigint>>;
+  Readonly<Record<DescriptorTableName, DescriptorTable>> &
+  Readonly<Record<ControlRegisterName, bigint>>;
 
 /** Both sets of registers. */
 export interface Registers {
+  /** KVM_GET_REGS. */
   readonly general: GeneralRegisters;
+  /** KVM_GET_SREGS. */
   readonly special: SpecialRegisters;
 }
 

@@ -51,7 +51,9 @@ const errno = { interrupted: 4, fault: 14 } as const;
  * the run fails with what it threw.
  */
 export class Vcpu {
+  /** Its number within the VM, as it was created with. */
   readonly id: number;
+  /** The VM that it runs in. */
   readonly vm: VirtualMachine;
   /** @internal The VM's ring, as this vCPU shows it. */
   readonly coalescedRing: CoalescedRing | undefined;
@@ -241,6 +243,7 @@ export class Vcpu {
     if (registers !== undefined) run.resolve({ kind: 'stopped', registers });
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

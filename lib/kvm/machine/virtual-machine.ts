@@ -236,6 +236,7 @@ export class VirtualMachine implements KvmVm {
     giveUp({ handle, directMemories: this.#directMemories });
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -28,6 +28,7 @@ export interface KvmMemorySlotsOptions {
    * dirty log could miss a write: in between no vCPU may run. Without it a guest can see the gap.
    */
   readonly pause?: () => void;
+  /** See {@link KvmMemorySlotsOptions.pause}. */
   readonly resume?: () => void;
   /** Called with each plan before anything is done about it; what it throws refuses the commit. */
   readonly review?: (plan: MappingPlan<MemorySlot>) => void;
@@ -136,12 +137,14 @@ export class KvmMemorySlots implements MemoryListener {
     return this.#mapped.refused.counts;
   }
 
+  /** Notes a range that has come, for the plan that {@link commit} makes. */
   regionAdd(section: MemoryRegionSection): void {
     if (!this.#mapped.rules.kinds.has(section.region.kind)) return;
     this.#assertOnly(section.addressSpace);
     this.#mapped.add(section);
   }
 
+  /** Notes a range that goes, for the plan that {@link commit} makes. */
   regionDel(section: MemoryRegionSection): void {
     this.#mapped.remove(section);
   }

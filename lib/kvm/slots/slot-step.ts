@@ -11,6 +11,7 @@ export interface MemorySlot extends PageMapping {
 
 /** Pages of a guest_memfd (KVM_CREATE_GUEST_MEMFD). */
 export interface GuestMemfd {
+  /** The descriptor that KVM_CREATE_GUEST_MEMFD gave. */
   readonly fd: number;
   /** Offset in the file, in bytes: whole pages. */
   readonly offset: bigint;

@@ -7,7 +7,9 @@ import type { MemorySlot } from './slot-step.js';
 
 /** What became of an address: the slot that shows it, or why there is none. */
 export interface SlotVerdict extends ConsumerVerdict {
+  /** The slot that shows the address, where there is one. */
   readonly slot?: MemorySlot;
+  /** Why there is none, where the address is memory. */
   readonly refusal?: Refusal;
 }
 

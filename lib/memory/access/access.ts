@@ -15,6 +15,7 @@ export type RejectionReason =
 
 /** A part of an access that was rejected. */
 export interface Rejection {
+  /** Why nothing took the access. */
   readonly reason: RejectionReason;
   /** What is there; `undefined` where nothing is. */
   readonly region: MemoryRegion | undefined;
@@ -22,6 +23,7 @@ export interface Rejection {
   readonly offset: bigint;
   /** Size in bytes. */
   readonly size: number;
+  /** Whether it was a write. */
   readonly isWrite: boolean;
 }
 

@@ -4,6 +4,7 @@ import { FlatviewError } from '../../errors.js';
 export interface CommitEdit {
   /** A `MemoryRegion`, an `AddressSpace`, or something else that has states. */
   readonly subject: unknown;
+  /** What the subject was before the commit; its form is the subject's own. */
   readonly state: unknown;
 }
 

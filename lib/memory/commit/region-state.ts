@@ -32,7 +32,20 @@ export const regionFlag = { ...regionRecordFlag, destroyed: 1 << 9 } as const;
 /** Where the dirty-log mask starts within {@link RegionState.flags}, which it fills for eight bits. */
 export const dirtyLogShift = regionRecordDirtyLogShift;
 
-/** The clients of the dirty log and their bits in a mask, as QEMU numbers them. */
+/**
+ * The clients of the dirty log and their bits in a mask, as QEMU numbers them.
+ *
+ * @example
+ * ```ts
+ * import { dirtyLogClients, MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const vram = topology.ram('vga.vram', 0x10_0000n, { backing: 'none' });
+ * vram.setDirtyLog('vga', true);
+ * vram.dirtyLogMask === dirtyLogClients.vga; // => true
+ * topology.close();
+ * ```
+ */
 export const dirtyLogClients = { vga: 1, code: 2, migration: 4 } as const;
 
 /** Who wants to know which pages were written. */

@@ -1,7 +1,21 @@
 import { type AddressLike, toAddress, toSize } from '../../address.js';
 import { type DirtyLogClient, dirtyLogClients } from '../commit/region-state.js';
 
-/** Bytes that one bit stands for, whatever the size of the host's pages. */
+/**
+ * Bytes that one bit stands for, whatever the size of the host's pages.
+ *
+ * @example
+ * ```ts
+ * import { dirtyLogClients, dirtyPageSize, MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const { dirtyPages } = topology.ram('vga.vram', 0x10_0000n, { backing: 'none' });
+ * dirtyPages.set(0x2fffn, 2n, dirtyLogClients.vga);
+ * [...dirtyPages.snapshotAndClear('vga', 0n, 0x10_0000n).ranges()];
+ * // => [{ offset: 0x2000n, size: 2n * BigInt(dirtyPageSize) }]
+ * topology.close();
+ * ```
+ */
 export const dirtyPageSize = 4096n;
 
 /**
@@ -9,6 +23,23 @@ export const dirtyPageSize = 4096n;
  * the others (QEMU: ram_list.dirty_memory).
  *
  * Offsets and sizes are bytes; every page that they touch counts. What isn't written costs nothing.
+ *
+ * @example
+ * ```ts
+ * import { type DirtyLogClient, type DirtySnapshot, MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const vram = topology.ram('vga.vram', 0x10_0000n);
+ * const memory = topology.addressSpace('memory', vram);
+ * const client: DirtyLogClient = 'vga';
+ * vram.setDirtyLog(client, true);
+ * memory.write(0x2004n, 4, 0xff_ff_ffn);
+ *
+ * const written: DirtySnapshot = vram.dirtyPages.snapshotAndClear(client, 0n, vram.size);
+ * [...written.ranges()]; // => [{ offset: 0x2000n, size: 0x1000n }]
+ * vram.dirtyPages.isDirty(client, 0x2000n, 0x1000n); // => false
+ * topology.close();
+ * ```
  */
 export class DirtyBitmap {
   readonly #pages: Readonly<Record<DirtyLogClient, PageSet>> = {
@@ -50,7 +81,20 @@ export class DirtyBitmap {
   }
 }
 
-/** The pages that a client took from a {@link DirtyBitmap}. */
+/**
+ * The pages that a client took from a {@link DirtyBitmap}.
+ *
+ * @example
+ * ```ts
+ * import { dirtyLogClients, MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const { dirtyPages } = topology.ram('vga.vram', 0x10_0000n, { backing: 'none' });
+ * dirtyPages.set(0x2000n, 0x1000n, dirtyLogClients.vga);
+ * dirtyPages.snapshotAndClear('vga', 0x0n, 0x4000n).isDirty(0x2000n, 1n); // => true
+ * topology.close();
+ * ```
+ */
 export class DirtySnapshot {
   readonly #pages: PageSet;
 

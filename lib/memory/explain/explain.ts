@@ -13,9 +13,29 @@ import {
   walkStack,
 } from './region-stack.js';
 
-/** Who answers at an address of an address space, and who would if it were not for something. */
+/**
+ * Who answers at an address of an address space, and who would if it were not for something.
+ *
+ * @example
+ * ```ts
+ * import { type Explanation, MemoryTopology, type ShadowedRegion } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * system.addSubregion(0x0n, topology.ram('pc.ram', 0x10_0000n));
+ * system.addSubregion(0xa_0000n, topology.io('vga', 0x2_0000n, {}), { priority: 1 });
+ *
+ * const explanation: Explanation = topology.addressSpace('memory', system).explain(0xa_0004n);
+ * explanation.winner?.region.name; // => 'vga'
+ * const [hidden]: readonly ShadowedRegion[] = explanation.shadowed;
+ * [hidden?.region.name, hidden?.reason.code]; // => ['pc.ram', 'lower-priority']
+ * topology.close();
+ * ```
+ */
 export interface Explanation {
+  /** The address space that was asked. */
   readonly addressSpace: AddressSpace;
+  /** The address that was asked for. */
   readonly address: bigint;
   /** The region that answers; `undefined` where nothing does. */
   readonly winner: ExplainedRegion | undefined;
@@ -35,6 +55,7 @@ export interface ListenerVerdict extends ConsumerVerdict {
 
 /** A region that lies at an address, and the way on which it is seen there. */
 export interface ExplainedRegion {
+  /** The region. */
   readonly region: MemoryRegion;
   /** Offset of the address within the region, in bytes. */
   readonly offset: bigint;
@@ -48,6 +69,7 @@ export interface ExplainedRegion {
 
 /** A region of a path. */
 export interface PathStep {
+  /** The container, the alias or, at the end, the region itself. */
   readonly region: MemoryRegion;
   /** Where the region's first byte lies in the address space; negative where an alias shows only a later part. */
   readonly start: bigint;
@@ -57,6 +79,7 @@ export interface PathStep {
 
 /** A region that lies at an address and does not answer. */
 export interface ShadowedRegion extends ExplainedRegion {
+  /** Why it doesn't answer. */
   readonly reason: ShadowReason;
 }
 
@@ -78,6 +101,7 @@ export type ShadowCode =
 
 /** Why a region does not answer, and who is to blame. */
 export interface ShadowReason {
+  /** Stable code of the reason. */
   readonly code: ShadowCode;
   /** The region that wins over `branch`, hides it or cuts it off. */
   readonly by: MemoryRegion;

@@ -21,6 +21,24 @@ import type { MemoryRegionSection } from '../views/section.js';
  * reverse order (bracketed by `begin` and `commit` again where `commit` was called already), the tree and the views
  * are as before, and the caller gets one `ERR_LISTENER_FAILED`. Which callbacks a listener has must not change while
  * it is being told of a commit: what it heard, and so what is taken back, follows from that.
+ *
+ * @example
+ * ```ts
+ * import { type MemoryListener, MemoryTopology } from 'flatview';
+ *
+ * const heard: string[] = [];
+ * const listener: MemoryListener = {
+ *   regionAdd: ({ region, address }) => heard.push(`+${region.name} at 0x${address.toString(16)}`),
+ *   regionDel: ({ region }) => heard.push(`-${region.name}`),
+ * };
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * const bar = topology.reservation('bar0', 0x1000n);
+ * system.addSubregion(0xfebf_0000n, bar);
+ * topology.addressSpace('memory', system).addListener(listener);
+ * bar.address = 0xfebf_1000n;
+ * heard; // => ['+bar0 at 0xfebf0000', '-bar0', '+bar0 at 0xfebf1000']
+ * ```
  */
 export interface MemoryListener {
   /** What messages call it. Default: the name of its class. */
@@ -31,9 +49,13 @@ export interface MemoryListener {
    * accelerators 10.
    */
   readonly priority?: number;
+  /** A commit's changes of an address space that it listens to are about to be told. */
   begin?(): void;
+  /** All changes were told. What this throws takes the commit back. */
   commit?(): void;
+  /** A range has come into the view. */
   regionAdd?(section: MemoryRegionSection): void;
+  /** A range has gone from the view. */
   regionDel?(section: MemoryRegionSection): void;
   /** Called for every range that stays as it was, which costs time at each commit: only for who really needs it. */
   regionNop?(section: MemoryRegionSection): void;
@@ -54,9 +76,11 @@ export interface MemoryListener {
   logGlobalStop?(): void;
   /** `ioeventfd.address` is an address here. */
   eventfdAdd?(section: MemoryRegionSection, ioeventfd: IoEventFd): void;
+  /** The opposite of {@link eventfdAdd}. */
   eventfdDel?(section: MemoryRegionSection, ioeventfd: IoEventFd): void;
   /** Writes to `size` bytes at `address` may be gathered; cut to the section. */
   coalescedIoAdd?(section: MemoryRegionSection, address: bigint, size: bigint): void;
+  /** The opposite of {@link coalescedIoAdd}. */
   coalescedIoDel?(section: MemoryRegionSection, address: bigint, size: bigint): void;
   /**
    * What it has made of `address`, for who asks why something is slow or out of reach; `undefined` where nothing

@@ -15,6 +15,21 @@ export interface AliasOptions extends RegionOptions {
  * A window into another region: what the target has at an offset shows at the alias's place. What the window shows
  * beyond the target's end is a hole. The target may be an alias, may be placed elsewhere or nowhere, and hides its
  * part here too when it is disabled.
+ *
+ * @example
+ * ```ts
+ * import { type AliasOptions, MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * const ram = topology.ram('pc.ram', 0x1_0000_0000n);
+ * const below4G: AliasOptions = { size: 0xc000_0000n };
+ * system.addSubregion(0x0n, topology.alias('ram-below-4g', ram, below4G));
+ * system.addSubregion(0x1_0000_0000n, topology.alias('ram-above-4g', ram, { offset: 0xc000_0000n }));
+ *
+ * const memory = topology.addressSpace('memory', system);
+ * memory.lookup(0x1_0000_0000n)?.offset; // => 0xc000_0000n
+ * ```
  */
 export class AliasRegion extends MemoryRegion {
   /** The region that this one shows. */

@@ -18,6 +18,7 @@ export interface IommuTranslation {
   readonly address: bigint;
   /** Size of the page minus 1: the bits of an address that stay as they are. */
   readonly mask: bigint;
+  /** What the device may do with the page. */
   readonly permission: IommuPermission;
 }
 
@@ -92,7 +93,22 @@ interface Span {
   readonly last: bigint;
 }
 
-/** Who is told when translations of an IOMMU region appear or go. */
+/**
+ * Who is told when translations of an IOMMU region appear or go.
+ *
+ * @example
+ * ```ts
+ * import { type IommuNotifier, MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const iommu = topology.iommu('iommu', 1n << 48n, { translate: () => undefined });
+ * const gone: bigint[] = [];
+ * const notifier: IommuNotifier = { events: ['unmap'], notify: ({ iova }) => gone.push(iova) };
+ * iommu.notifiers.add(notifier);
+ * iommu.notifiers.notify(0, { type: 'unmap', iova: 0x10_0000n, size: 0x1000n });
+ * gone; // => [0x10_0000n]
+ * ```
+ */
 export class IommuNotifierList {
   readonly #region: IommuRegion;
   readonly #spans = new Map<IommuNotifier, Span>();

@@ -19,7 +19,18 @@ import { checkIoEventFd, compareIoEventFds, type IoEventFd } from './ioeventfd.j
 import { findSection } from './region-search.js';
 import { compareStacking, toPriority } from './stacking.js';
 
-/** What every kind of region can be given when it is made. */
+/**
+ * What every kind of region can be given when it is made.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology, type RegionOptions } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const ofNic: RegionOptions = { owner: '0000:05:00.0', enabled: false };
+ * topology.container('nic.bar2', 0x4000n, ofNic).enabled; // => false
+ * ```
+ */
 export interface RegionOptions {
   /** Who the region belongs to, such as a device's path; shown in dumps and messages. */
   readonly owner?: string;
@@ -55,11 +66,31 @@ const nothing: readonly never[] = Object.freeze([]);
  * Each setter is a transaction of its own unless one is open, and throws `ERR_REGION_DESTROYED`,
  * `ERR_TOPOLOGY_CLOSED` or `ERR_CHANGE_IN_LISTENER` where a change is not possible, and whatever
  * {@link MemoryTopology.commit} throws; then nothing has changed.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const pci = topology.container('pci', 1n << 32n);
+ * const bar0 = topology.reservation('nic.bar0', 0x4000n);
+ * const bar2 = topology.reservation('nic.bar2', 0x1000n);
+ * pci.addSubregion(0xfebf_0000n, bar0);
+ * pci.addSubregion(0xfebf_1000n, bar2, { priority: 1 });
+ *
+ * const memory = topology.addressSpace('memory', pci);
+ * memory.lookup(0xfebf_1000n)?.region.name; // => 'nic.bar2'
+ * bar2.enabled = false;
+ * memory.lookup(0xfebf_1000n)?.region.name; // => 'nic.bar0'
+ * bar2.address = -1n; // throws ERR_ADDRESS_RANGE
+ * ```
  */
 export class MemoryRegion {
+  /** The topology that it was made by. */
   readonly topology: MemoryTopology;
   /** Number of this region within its topology. A destroyed region's number is used again later. */
   readonly id: number;
+  /** What answers at its addresses. */
   readonly kind: RegionKind;
   /** What the region is called; need not be unique. */
   readonly name: string;
@@ -400,13 +431,13 @@ export class MemoryRegion {
     if (placed !== 0) this.aliasTarget.#countPlaced(placed);
   }
 
-  /** Makes `next` the state, as a transaction or as a part of the open one. */
+  /** @internal Makes `next` the state, as a transaction or as a part of the open one. */
   protected edit(next: RegionState, effect: Effect): void {
     this.assertUsable();
     this.topology.edit(this, next, effect);
   }
 
-  /** Sets or clears a flag; nothing happens when it is so already. */
+  /** @internal Sets or clears a flag; nothing happens when it is so already. */
   protected setFlag(flag: number, on: boolean, effect: Effect): void {
     const { flags } = this.state;
     const next = on ? flags | flag : flags & ~flag;

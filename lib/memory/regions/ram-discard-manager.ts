@@ -31,8 +31,23 @@ const defaultPageSize = 4096n;
  *
  * One for a region at most, set while nothing shows the region: whoever finds the region in a flat view then can rely
  * on `region.discardManager`.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology, RamDiscardManager, type RamDiscardOptions } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const ram = topology.ram('virtio-mem', 0x100_0000n);
+ * const options: RamDiscardOptions = { granularity: 0x20_0000n };
+ * const manager = new RamDiscardManager(ram, options);
+ * manager.populate(0x0n, 0x20_0000n);
+ * manager.isPopulated({ offset: 0x1000n, size: 0x1000n }); // => true
+ * manager.isPopulated({ offset: 0x1f_f000n, size: 0x2000n }); // => false
+ * topology.close();
+ * ```
  */
 export class RamDiscardManager {
+  /** The memory that it speaks of. */
   readonly region: RamRegion;
   /** Bytes in which memory comes and goes. */
   readonly granularity: bigint;

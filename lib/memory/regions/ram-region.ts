@@ -26,7 +26,23 @@ export interface RamOptions extends RegionOptions {
   readonly migratable?: boolean;
 }
 
-/** Memory: ram, rom, or the mapped memory of a device. */
+/**
+ * Memory: ram, rom, or the mapped memory of a device.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology, type RamOptions } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const options: RamOptions = { shared: true };
+ * const ram = topology.ram('pc.ram', 0x20_0000n, options);
+ * ram.memory?.store(0x1000n, 4, 0x1234_5678n);
+ *
+ * const memory = topology.addressSpace('memory', ram);
+ * memory.read(0x1000n, 2).value; // => 0x5678n
+ * topology.close();
+ * ```
+ */
 export class RamRegion extends MemoryRegion {
   /** The memory; `undefined` for a region made without. */
   readonly memory: HostMemory | undefined;

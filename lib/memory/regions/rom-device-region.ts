@@ -11,7 +11,24 @@ export interface RomDeviceOptions extends RamOptions {
   readonly romd?: boolean;
 }
 
-/** Memory that is read like a rom and written through callbacks, such as flash. */
+/**
+ * Memory that is read like a rom and written through callbacks, such as flash.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology, type RomDeviceOptions } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const options: RomDeviceOptions = { owner: 'pflash' };
+ * const ops = { read: () => 0x80n, write: () => {} };
+ * const flash = topology.romDevice('system.flash', 0x1000n, ops, options);
+ *
+ * const memory = topology.addressSpace('memory', flash);
+ * memory.read(0x0n, 1).value; // => 0n
+ * flash.romd = false;
+ * memory.read(0x0n, 1).value; // => 0x80n
+ * ```
+ */
 export class RomDeviceRegion extends RamRegion {
   /** Called for writes, and for reads while {@link romd} is off. */
   readonly ops: MemoryRegionOps;

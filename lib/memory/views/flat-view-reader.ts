@@ -21,7 +21,9 @@ export interface SharedAddressSpace {
 export interface RegionInfo {
   /** The number of the region, as its `id` says. Used again for another region some time after it is destroyed. */
   readonly id: number;
+  /** What kind of region it is. */
   readonly kind: RegionKind;
+  /** Its name. */
   readonly name: string;
 }
 
@@ -31,6 +33,22 @@ export interface RegionInfo {
  * owns the topology taking part. What it finds is plain data; `region.name` and `region.id` say where to go from there.
  *
  * A reader holds on to the view that it saw last. One that won't look again for long had better {@link rest}.
+ *
+ * @example
+ * ```ts
+ * import { FlatViewReader, MemoryTopology, type RegionInfo, type SharedAddressSpace } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * const bar = topology.reservation('bar0', 0x1000n);
+ * system.addSubregion(0xfebf_0000n, bar);
+ *
+ * const shared: SharedAddressSpace = topology.addressSpace('memory', system).share();
+ * using reader = new FlatViewReader(shared); // In a worker, which was sent `shared`.
+ * bar.address = 0xfebf_1000n;
+ * const region: RegionInfo | undefined = reader.lookup(0xfebf_1000n)?.region;
+ * [region?.id === bar.id, region?.name]; // => [true, 'bar0']
+ * ```
  */
 export class FlatViewReader {
   /** The name of the address space. */
@@ -109,6 +127,7 @@ export class FlatViewReader {
     addon.readerClose(this.#handle);
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -19,6 +19,21 @@ const chunkRanges = { first: 2, most: 64 };
  * A stretch of addresses where one part of one region answers. Immutable.
  *
  * @typeParam Region What is known of the region: on other threads than its own, that is less.
+ *
+ * @example
+ * ```ts
+ * import { type FlatRange, MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * system.addSubregion(0xfffc_0000n, topology.rom('pc.bios', 0x4_0000n));
+ *
+ * const { flatView } = topology.addressSpace('memory', system);
+ * const at: FlatRange | undefined = flatView.lookup(0xffff_fff0n);
+ * [at?.address, at?.last, at?.offset]; // => [0xfffc_0000n, 0xffff_ffffn, 0n]
+ * at?.readonly; // => true
+ * topology.close();
+ * ```
  */
 export class FlatRange<Region = MemoryRegion> {
   /** First address, in bytes. */
@@ -104,6 +119,23 @@ export class FlatRange<Region = MemoryRegion> {
 /**
  * What an address space looked like at one moment: ranges in ascending order, none overlapping another. Immutable:
  * it stays as it is while the tree goes on changing. Address spaces that show the same region share one.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * system.addSubregion(0x0n, topology.ram('pc.ram', 0x10_0000n));
+ * const vga = topology.io('vga', 0x2_0000n, {});
+ * system.addSubregion(0xa_0000n, vga, { priority: 1 });
+ *
+ * const view = topology.addressSpace('memory', system).flatView;
+ * [...view.ranges()].map(({ region }) => region.name); // => ['pc.ram', 'vga', 'pc.ram']
+ * vga.enabled = false;
+ * view.lookup(0xa_0000n)?.region.name; // => 'vga'
+ * topology.close();
+ * ```
  */
 export class FlatView {
   readonly #handle: number;
@@ -197,6 +229,7 @@ export class FlatView {
     return found;
   }
 
+  /** As {@link ranges}, from the first. */
   [Symbol.iterator](): IterableIterator<FlatRange> {
     return this.ranges();
   }

@@ -1,7 +1,20 @@
 import type { AddressSpace } from '../address-space.js';
 import { FlatRange } from './flat-view.js';
 
-/** A flat range, or a part of one, as a listener hears of it: together with the address space that it lies in. */
+/**
+ * A flat range, or a part of one, as a listener hears of it: together with the address space that it lies in.
+ *
+ * @example
+ * ```ts
+ * import { type MemoryRegionSection, MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const memory = topology.addressSpace('memory', topology.ram('pc.ram', 0x1000n));
+ * const section: MemoryRegionSection | undefined = memory.lookup(0x10n);
+ * section?.addressSpace === memory; // => true
+ * topology.close();
+ * ```
+ */
 export class MemoryRegionSection extends FlatRange {
   /** The address space in which `address` is an address. */
   // Only declared: a field that a derived class defines makes its objects three times slower to make.

@@ -5,13 +5,17 @@ import { regionType } from '../region-type.js';
 
 /** What shows at some addresses. */
 export interface ShownPiece {
+  /** The first address. */
   readonly first: bigint;
+  /** The last address. */
   readonly last: bigint;
+  /** The region that answers. */
   readonly region: MemoryRegion;
   /** Offset within the region of the first byte. */
   readonly offset: bigint;
   /** As the monitor's flat view prints it: `rom` where the range is read-only. */
   readonly type: MonitorType;
+  /** Whether what was written survives a loss of power. */
   readonly nonvolatile: boolean;
 }
 

@@ -5,6 +5,7 @@ import type { MapVerdict } from './page-map.js';
 
 /** Somebody who maps memory, or would. */
 export interface Consumer {
+  /** What pictures call it. */
   readonly name: string;
   /** What it makes of an address space, ascending. */
   verdictsOn(space: AddressSpace): readonly MapVerdict[];

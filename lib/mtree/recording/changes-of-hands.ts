@@ -6,8 +6,11 @@ import type { RecordedTopology } from './recorded-topology.js';
 
 /** A step at which an address went from one region to another; `undefined` where nothing answers. */
 export interface ChangeOfHands {
+  /** The commit that changed it. */
   readonly step: RecordedStep;
+  /** The region that answered before; `undefined` where none did. */
   readonly before: MemoryRegion | undefined;
+  /** The region that answers from then on; `undefined` where none does. */
   readonly after: MemoryRegion | undefined;
 }
 

@@ -122,6 +122,7 @@ export class CommitRecorder {
     if (this.#error !== undefined && this.#onStopped === undefined) throw this.#error;
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

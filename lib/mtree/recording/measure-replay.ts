@@ -4,6 +4,7 @@ import { RecordedTopology } from './recorded-topology.js';
 
 /** What the steps of a recording came to when they were replayed. */
 export interface ReplayMeasures {
+  /** How many commits were measured. */
   readonly steps: number;
   /** What each commit took, in microseconds, edits included; in ascending order. */
   readonly microseconds: Float64Array;

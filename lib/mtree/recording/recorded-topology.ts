@@ -14,6 +14,7 @@ import type { AttributeChange, RecordedEdits, RecordedStep } from './recorded-st
  * listeners can be added. It goes forwards only. Its RAM has no memory behind it and its devices don't answer.
  */
 export class RecordedTopology {
+  /** The tree as it is after the last step that was carried out. */
   readonly topology: MemoryTopology;
   readonly #regions: Map<number, MemoryRegion>;
   readonly #spaces: Map<number, AddressSpace>;
@@ -66,7 +67,7 @@ export class RecordedTopology {
   }
 
   /**
-   * Carries out a step that was read already: the one after {@link step}.
+   * Carries out a step that was read already: the one after {@link RecordedTopology.step}.
    *
    * @throws `ERR_MALFORMED_INPUT` with the line, where the step isn't possible; `ERR_ALIAS_RECURSION`, `ERR_TOO_DEEP`,
    *   `ERR_VIEW_TOO_LARGE`. What shows is as before then, and there is no going on.
@@ -94,10 +95,12 @@ export class RecordedTopology {
     );
   }
 
+  /** Closes {@link topology}. Closing twice does nothing. */
   close(): void {
     this.topology.close();
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -21,7 +21,9 @@ import { type MappedAreas, SlowPath, type SlowPathKind } from './slow-path.js';
 
 /** What an {@link AssignedBar} is made from. */
 export interface AssignedBarOptions {
+  /** Where its regions are made. */
   readonly topology: MemoryTopology;
+  /** The device that accesses go to. */
   readonly device: VfioDevice;
   /** What the guest is told. Larger than the region where the MSI-X table was moved behind its end. */
   readonly layout: BarLayout;
@@ -35,9 +37,11 @@ export interface AssignedBarOptions {
   readonly pageSize: bigint;
   /** Default: `pread`. */
   readonly slowPath?: SlowPathKind;
-  /** See {@link SlowPathOptions}. */
+  /** Whether the device decodes memory and is awake: else no access may use a mapping. */
   readonly isAwake: () => boolean;
+  /** Takes what a guest causes to be said. */
   readonly messages: GuestMessages;
+  /** Called at each access that comes to this process. */
   readonly onAccess?: (() => void) | undefined;
 }
 
@@ -51,6 +55,7 @@ export interface UnmappedArea extends OffsetRange {
 export interface BarWindow extends OffsetRange {
   /** What it is, such as `rtl8168 msix data`. */
   readonly name: string;
+  /** What answers in it. */
   readonly ops: MemoryRegionOps;
 }
 
@@ -71,6 +76,7 @@ const layer = { slowPath: 0, mapped: 1, slowPages: 2, windows: 3 };
 export class AssignedBar implements BarBacking {
   /** The base. */
   readonly region: MemoryRegion;
+  /** What the guest is told that it asks for. */
   readonly layout: BarLayout;
   /** The way to the device for accesses that come to this process. */
   readonly slowPath: SlowPath;

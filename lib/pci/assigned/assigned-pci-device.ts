@@ -27,6 +27,7 @@ import type { SlowPathKind } from './slow-path.js';
 
 /** How a device is assigned to a guest. */
 export interface AssignedPciDeviceOptions {
+  /** Where its regions are made. */
   readonly topology: MemoryTopology;
   /** Open. It stays the caller's, who closes it after {@link AssignedPciDevice.close}. */
   readonly device: VfioDevice;
@@ -48,6 +49,7 @@ export interface AssignedPciDeviceOptions {
 
 /** What of an assigned device isn't in its configuration space, for a snapshot. */
 export interface AssignedPciDeviceState {
+  /** Its MSI-X table; `undefined` where it has none. */
   readonly msix: MsixState | undefined;
 }
 
@@ -59,7 +61,9 @@ export interface AssignedPciDeviceState {
  * who writes them again.
  */
 export class AssignedPciDevice {
+  /** What messages and regions call it. */
   readonly name: string;
+  /** The function that a bus takes. */
   readonly function: PciFunction;
   /** In order of their numbers. */
   readonly bars: readonly AssignedBar[];
@@ -123,6 +127,7 @@ export class AssignedPciDevice {
     return this.bars.find(({ layout }) => layout.index === index);
   }
 
+  /** What of it the configuration space doesn't say, as plain data. */
   save(): AssignedPciDeviceState {
     return { msix: this.msix?.save() };
   }

@@ -54,7 +54,7 @@ export class BarVerdicts implements MemoryListener {
   readonly name: string;
   readonly #bars: () => readonly PlacedAssignedBar[];
 
-  /** @param bars The BARs that are somewhere now. */
+  /** @internal @param bars The BARs that are somewhere now. */
   constructor(device: string, bars: () => readonly PlacedAssignedBar[]) {
     this.name = device;
     this.#bars = bars;

@@ -50,6 +50,7 @@ export class SlowPath {
   readonly name: string;
   /** Bytes that the device has there. */
   readonly size: bigint;
+  /** How accesses reach the device. */
   readonly kind: SlowPathKind;
   readonly #options: SlowPathOptions;
   #failures = 0;

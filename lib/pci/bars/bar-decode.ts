@@ -31,6 +31,7 @@ export type BarDecode =
 export interface DecodeRules {
   /** Addresses of the bus: the first one of each kind that no BAR can have. */
   readonly memoryEnd: bigint;
+  /** The first port that no BAR can have. */
   readonly ioEnd: bigint;
   /** Whether a BAR may be at address 0, as on some machines other than PCs. */
   readonly allowsZero: boolean;

@@ -35,6 +35,7 @@ export type SlowPageCode = keyof typeof slowPageCodes;
 
 /** Pages, or the BAR's parts of them, that show the slow path, and why. */
 export interface SlowPages extends OffsetRange {
+  /** Stable code of the reason. */
   readonly code: SlowPageCode;
   /** What is in the way, as offsets in the BAR (those of a neighbour may be negative); of `unaligned`, the area. */
   readonly by: OffsetRange;
@@ -86,7 +87,7 @@ export function isSamePlan(a: BarPagePlan, b: BarPagePlan): boolean {
   );
 }
 
-/** Why pages of the BAR show the slow path, unless it {@link canGrow}: a page can have several reasons, the plainest first. */
+/** Why pages of the BAR show the slow path, unless it may grow ({@link planBarPages}): a page can have several reasons, the plainest first. */
 export function slowPagesOf(placement: BarPlacement): SlowPages[] {
   const { address, size, pages, pageSize } = placement;
   if (pages === undefined) return [];

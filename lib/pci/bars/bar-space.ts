@@ -44,7 +44,9 @@ const retriesPerChange = 4;
  * is on top, as in QEMU, but for grown ones, which are below.
  */
 export class BarSpace {
+  /** Of all regions below. */
   readonly topology: MemoryTopology;
+  /** Where BARs can be. */
   readonly rules: DecodeRules;
   readonly #memory: MemoryRegion;
   readonly #io: MemoryRegion | undefined;

@@ -1,22 +1,22 @@
+import type { OffsetRange } from '../../memory/range-set.js';
 import type { MemoryRegion } from '../../memory/regions/memory-region.js';
 
-/** Bytes at an offset: of a BAR, or of a region of a device. */
-export interface OffsetRange {
-  readonly offset: bigint;
-  readonly size: bigint;
-}
+export type { OffsetRange };
 
 /** Number of a base address register of a function; 6 is the expansion ROM. */
 export type BarIndex = 0 | 1 | 2 | 3 | 4 | 5 | 6;
 
 /** What a BAR asks for (PCI Local Bus Specification 3.0, 6.2.5). */
 export interface BarLayout {
+  /** Which BAR it is. */
   readonly index: BarIndex;
+  /** What it decodes: memory, ports, or the memory of the expansion ROM. */
   readonly kind: 'memory' | 'io' | 'rom';
   /** Bytes: a power of two; of memory at least 16, of ports at least 4, of a ROM at least 2 KiB. */
   readonly size: bigint;
   /** Whether the next register holds the upper half of the address. */
   readonly is64Bit: boolean;
+  /** Whether reading has no effect, so that reads may be made ahead and writes be merged (bit 3). */
   readonly isPrefetchable: boolean;
 }
 

@@ -6,7 +6,9 @@ import { unplacedPlan } from './bar-page-policy.js';
 
 /** A BAR of a function: what it asks for, what shows there, where the guest wants it, and where it is. */
 export class PciBar {
+  /** What it asks for. */
   readonly layout: BarLayout;
+  /** What shows where it is. */
   readonly backing: BarBacking;
   /** Names it in messages. */
   readonly label: string;

@@ -1,5 +1,6 @@
 /** Where something happened: a region, a function. */
 export interface MessageSubject {
+  /** What messages call it. */
   readonly name: string;
 }
 
@@ -9,6 +10,7 @@ export interface GuestMessage {
   readonly subject: MessageSubject;
   /** Stable code of what happened. */
   readonly code: string;
+  /** The same for people. */
   readonly text: string;
   /** How many messages of this subject were left out since the last one that wasn't. */
   readonly leftOut: number;

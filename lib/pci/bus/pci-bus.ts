@@ -24,6 +24,7 @@ export interface PciBusOptions {
 
 /** All that a guest has made of a bus: what it takes to make another one the same. */
 export interface PciBusState {
+  /** Every function on the bus. */
   readonly functions: readonly FunctionState[];
   /** The BARs that are somewhere, those first that are below others at the same address. */
   readonly stacking: readonly { readonly requesterId: number; readonly bar: number }[];
@@ -31,6 +32,7 @@ export interface PciBusState {
 
 /** A function within a {@link PciBusState}. */
 export interface FunctionState {
+  /** Where the function is: bus, device and function in 16 bits. */
   readonly requesterId: number;
   /** All bytes of its configuration space. */
   readonly config: Uint8Array;
@@ -45,6 +47,7 @@ const smallestPage = 4096n;
  * puts there. Within the container BARs have priority 1, and those that are grown to a page 0.
  */
 export class PciBus {
+  /** Takes what guests cause to be said. */
   readonly messages: GuestMessages;
   /** Where the BARs are. */
   readonly space: BarSpace;

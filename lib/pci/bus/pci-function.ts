@@ -15,7 +15,9 @@ import type { PciDevice } from './pci-device.js';
 export interface PciFunctionOptions {
   /** Its registers; those of the BARs are made here. Nobody else may have it. */
   readonly config: ConfigSpace;
+  /** What its BARs ask for, and what shows where they are. Default: none. */
   readonly bars?: readonly { readonly layout: BarLayout; readonly backing: BarBacking }[];
+  /** Who hears of what the guest does with it. Default: nobody. */
   readonly device?: PciDevice;
   /** Offset of the power management capability. Default: found in the list, if it is there. */
   readonly powerManagement?: number;
@@ -23,7 +25,9 @@ export interface PciFunctionOptions {
 
 /** Where a function's BARs go, and who hears what its guest caused. */
 export interface PciFunctionHost {
+  /** Where its BARs can be. */
   readonly space: BarSpace;
+  /** Takes what a guest causes to be said. */
   readonly messages: GuestMessages;
 }
 
@@ -43,6 +47,7 @@ interface Telling {
 export class PciFunction {
   /** Names it in messages. */
   readonly name: string;
+  /** Its configuration space. */
   readonly config: ConfigSpace;
   /** In order of their numbers. */
   readonly bars: readonly PciBar[];

@@ -6,6 +6,7 @@ export type ConfigSize = 256 | 4096;
 
 /** Decides what a guest's write makes of a register: for what masks can't say. */
 export interface RegisterRule {
+  /** Where the register is. */
   readonly offset: number;
   /** Bytes: 1, 2 or 4. */
   readonly size: number;
@@ -25,6 +26,7 @@ export interface RegisterRule {
  * `write` are the guest's, and take whatever comes.
  */
 export class ConfigSpace {
+  /** In bytes: 256, or 4096 of PCI Express. */
   readonly size: ConfigSize;
   readonly #bytes: Uint8Array;
   readonly #writable: Uint8Array;

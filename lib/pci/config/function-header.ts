@@ -3,12 +3,17 @@ import type { ConfigSpace } from './config-space.js';
 
 /** Who a function is (PCI Local Bus Specification 3.0, 6.2.1). */
 export interface FunctionIdentity {
+  /** 16 bits. */
   readonly vendorId: number;
+  /** 16 bits. */
   readonly deviceId: number;
   /** Base class, subclass and programming interface, from the top: 24 bits. */
   readonly classCode?: number;
+  /** 8 bits. Default: 0. */
   readonly revisionId?: number;
+  /** 16 bits. Default: 0. */
   readonly subsystemVendorId?: number;
+  /** 16 bits. Default: 0. */
   readonly subsystemId?: number;
   /** INTA to INTD: 1 to 4; 0 for none, which is the default. */
   readonly interruptPin?: number;

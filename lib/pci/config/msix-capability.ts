@@ -6,6 +6,7 @@ import type { ConfigSpace } from './config-space.js';
 
 /** Where a structure of MSI-X lies. */
 export interface MsixPlace {
+  /** The BAR that it lies in. */
   readonly bar: BarIndex;
   /** Within the BAR: a multiple of 8. */
   readonly offset: number;
@@ -15,7 +16,9 @@ export interface MsixPlace {
 export interface MsixCapability {
   /** Vectors: 1 to 2048. */
   readonly vectors: number;
+  /** Where the table is. */
   readonly table: MsixPlace;
+  /** Where the array of pending bits is. */
   readonly pendingBits: MsixPlace;
   /** See {@link Capability.offset}. */
   readonly offset?: number;

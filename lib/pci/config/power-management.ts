@@ -18,7 +18,9 @@ export type PowerState = 0 | 1 | 2 | 3;
 
 /** What a power management capability offers beside D0 and D3. */
 export interface PowerManagementOptions {
+  /** Whether it has the state D1. Default: false. */
   readonly d1?: boolean;
+  /** Whether it has the state D2. Default: false. */
   readonly d2?: boolean;
   /** See {@link Capability.offset}. */
   readonly offset?: number;

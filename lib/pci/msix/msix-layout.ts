@@ -17,6 +17,7 @@ export const msixCapabilitySize = 12;
 
 /** Bytes of a BAR. */
 export interface BarPart extends OffsetRange {
+  /** The BAR that it lies in. */
   readonly bar: BarIndex;
 }
 
@@ -24,7 +25,9 @@ export interface BarPart extends OffsetRange {
 export interface MsixLayout {
   /** 1 to 2048. */
   readonly vectorCount: number;
+  /** Where the table is. */
   readonly table: BarPart;
+  /** Where the array of pending bits is. */
   readonly pendingBits: BarPart;
 }
 

@@ -4,6 +4,7 @@ import { msixControl, msixEntrySize, pendingBitsSize } from './msix-layout.js';
 
 /** A write by which a device interrupts. */
 export interface MsiMessage {
+  /** Where the device writes, 64 bits. */
   readonly address: bigint;
   /** 32 bits. */
   readonly data: number;
@@ -22,7 +23,9 @@ export interface MsixHandler {
 
 /** State of {@link Msix}, for a snapshot. */
 export interface MsixState {
+  /** 16 bytes for each vector. */
   readonly table: Uint8Array;
+  /** One bit for each vector, in words of 64. */
   readonly pendingBits: Uint8Array;
   /** The bits enable and function mask of message control. */
   readonly control: number;
@@ -39,6 +42,7 @@ const vectorMasked = 1;
  * kernel. Whatever a guest writes is taken; only {@link fire} is for the embedder.
  */
 export class Msix {
+  /** How many vectors the table has, 1 to 2048. */
   readonly vectorCount: number;
   readonly #handler: MsixHandler;
   readonly #table: Uint8Array;
@@ -145,6 +149,7 @@ export class Msix {
     for (const vector of before) this.#tell(vector);
   }
 
+  /** All that a guest can see of it, as plain data. */
   save(): MsixState {
     return {
       table: this.#table.slice(),

@@ -4,7 +4,9 @@ import type { SimulatedConfigSpace } from './simulated-config-space.js';
 
 /** What answers reads and writes of a region that don't go through a mapping: one call for each access that the device sees. */
 export interface SimulatedRegisters {
+  /** What the device answers. */
   read(offset: bigint, width: AccessWidth): bigint;
+  /** What the device does about it. */
   write(offset: bigint, value: bigint, width: AccessWidth): void;
 }
 
@@ -12,12 +14,15 @@ export interface SimulatedRegisters {
 export interface SimulatedRegistersSource {
   /** The bytes of the BAR, which mappings show, too. */
   readonly bytes: HostMemory;
+  /** The configuration space of the device. */
   readonly config: SimulatedConfigSpace;
 }
 
 /** A base address register of a simulated device. */
 export interface SimulatedBar {
+  /** Which BAR it is. */
   readonly index: BarIndex;
+  /** What it decodes. */
   readonly kind: BarLayout['kind'];
   /** Bytes: a power of two. */
   readonly size: bigint;
@@ -40,12 +45,15 @@ export interface SimulatedBar {
 
 /** The MSI-X capability of a device. */
 export interface SimulatedMsix {
+  /** How many vectors it has, 1 to 2048. */
   readonly vectors: number;
   /** The BAR that holds the table. */
   readonly tableBar: BarIndex;
+  /** Where the table begins in its BAR: a multiple of 8. */
   readonly tableOffset: bigint;
   /** The BAR that holds the pending bits. Default: {@link tableBar}. */
   readonly pendingBar?: BarIndex;
+  /** Where the pending bits begin in their BAR: a multiple of 8. */
   readonly pendingOffset: bigint;
 }
 
@@ -67,20 +75,25 @@ export interface SimulatedDeviceDescription {
   readonly noIommu?: boolean;
   /** Its file in /dev/vfio/devices, where the kernel has iommufd, such as `vfio0`. Default: none. */
   readonly cdev?: string;
+  /** 16 bits. */
   readonly vendorId: number;
+  /** 16 bits. */
   readonly deviceId: number;
   /** Class, subclass and programming interface. Default: 0xff0000, a device that fits none. */
   readonly classCode?: number;
+  /** Its BARs, in any order. */
   readonly bars: readonly SimulatedBar[];
   /** Whether it has a pin for INTx. Default: yes. */
   readonly hasIntx?: boolean;
   /** How many MSI vectors it has: a power of two; 0 for none. Default: 0. */
   readonly msiVectors?: number;
+  /** Default: it has no MSI-X. */
   readonly msix?: SimulatedMsix;
   /** Whether it has the power management capability. Default: yes. */
   readonly hasPowerManagement?: boolean;
   /** Whether it is PCI Express: 4 KiB of config space, and errors are reported. Default: no. */
   readonly isExpress?: boolean;
+  /** More capabilities, behind those that follow from the rest. Default: none. */
   readonly capabilities?: readonly SimulatedCapability[];
   /** Default: yes. */
   readonly canReset?: boolean;

@@ -34,6 +34,7 @@ export interface BarRegister {
  * BARs, is only kept for the user; of each bit is known which, and whether it can be written.
  */
 export class SimulatedConfigSpace {
+  /** In bytes: 256, or 4096 of PCI Express. */
   readonly size: number;
   /** What the device has. */
   readonly #hardware: Uint8Array;
@@ -66,6 +67,7 @@ export class SimulatedConfigSpace {
     return this.powerState < 3 && (this.#command(this.#virtual) & pciCommand.memory) !== 0;
   }
 
+  /** Whether the device may start DMA: the bus master bit of the COMMAND register. */
   get isBusMaster(): boolean {
     return this.powerState < 3 && (this.#command(this.#hardware) & pciCommand.busMaster) !== 0;
   }

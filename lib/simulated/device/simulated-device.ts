@@ -14,11 +14,15 @@ import { SimulatedIrqs } from './simulated-irqs.js';
 
 /** An access that reached a device through its file: mappings are not seen. */
 export interface SimulatedDeviceAccess {
+  /** What it did. */
   readonly kind: 'read' | 'write';
   /** Index of the region, a BAR. */
   readonly region: number;
+  /** Offset within the region, in bytes. */
   readonly offset: bigint;
+  /** In bytes. */
   readonly width: AccessWidth;
+  /** What was read or written. */
   readonly value: bigint;
 }
 
@@ -31,9 +35,13 @@ export interface DeviceRules {
 
 /** A PCI function of a simulated host, with what vfio-pci keeps of it. It is there whether anybody has opened it or not. */
 export class SimulatedDevice {
+  /** What it was made from. */
   readonly description: SimulatedDeviceDescription;
+  /** Its BARs, each with a place in the host's physical space. */
   readonly bars: readonly PlacedBar[];
+  /** Its configuration space, as vfio-pci shows it. */
   readonly config: SimulatedConfigSpace;
+  /** Its interrupts, as vfio-pci signals them. */
   readonly irqs: SimulatedIrqs;
   /** Every access that reached it through its file, in order; config space not included. */
   readonly accesses: SimulatedDeviceAccess[] = [];
@@ -57,6 +65,7 @@ export class SimulatedDevice {
     this.irqs = new SimulatedIrqs(description, signal);
   }
 
+  /** As sysfs calls it. */
   get name(): string {
     return this.description.name;
   }
@@ -78,10 +87,12 @@ export class SimulatedDevice {
     return bytes;
   }
 
+  /** The BAR with the index `region`; `undefined` where it has none. */
   barAt(region: number): PlacedBar | undefined {
     return this.bars.find(({ index }) => index === region);
   }
 
+  /** Whether vfio-pci lets the BAR with the index `region` be mapped. */
   isMappable(region: number): boolean {
     return this.#mappable.has(region);
   }

@@ -9,6 +9,7 @@ import type { Errno } from '../errno.js';
 
 /** What of the kernel and the machine decides about slots. */
 export interface SlotRules {
+  /** Bytes of a page of the host. */
   readonly pageSize: bigint;
   /** KVM_CAP_NR_MEMSLOTS. */
   readonly slotCount: number;

@@ -23,7 +23,9 @@ export interface SimulatedKvmOptions extends Partial<SlotRules> {
 
 /** An ioctl that was made, and whether it was refused. */
 export interface SimulatedCall {
+  /** Which ioctl it was. */
   readonly ioctl: KvmVmIoctl;
+  /** Its arguments by their names. */
   readonly args: Readonly<Record<string, AddressLike>>;
   /** Name of the error; `undefined` where it succeeded. */
   readonly errno: string | undefined;

@@ -17,9 +17,13 @@ export interface IommuRules {
 export interface KernelMapping extends AddressRange {
   /** First IOVA. */
   readonly address: bigint;
+  /** In bytes. */
   readonly size: bigint;
+  /** Address in this process of what it shows: `vaddr`, `user_va`. */
   readonly hostAddress: bigint;
+  /** Whether devices may read it. */
   readonly read: boolean;
+  /** Whether devices may write it. */
   readonly write: boolean;
   /** Bytes that are pinned for it. */
   readonly pinned: bigint;

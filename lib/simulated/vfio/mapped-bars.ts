@@ -5,7 +5,9 @@ import type { SimulatedDevice } from '../device/simulated-device.js';
 
 /** A BAR that some memory of the process belongs to. */
 export interface BarPiece {
+  /** The device. */
   readonly device: SimulatedDevice;
+  /** Index of the region, a BAR. */
   readonly region: number;
   /** Offset of the first byte. */
   readonly offset: bigint;
@@ -15,14 +17,19 @@ export interface BarPiece {
 
 /** A part of a range of host addresses, and the BAR that it belongs to. */
 export interface HostPiece extends AddressRange {
+  /** The BAR that it is a mapping of; `undefined` for memory. */
   readonly bar: BarPiece | undefined;
 }
 
 /** A mapping of a part of a BAR. */
 export interface BarMap {
+  /** The device. */
   readonly device: SimulatedDevice;
+  /** Index of the region, a BAR. */
   readonly region: number;
+  /** Where in the region it begins, in bytes. */
   readonly offset: bigint;
+  /** What was mapped. */
   readonly memory: HostMemory;
 }
 

@@ -25,6 +25,7 @@ import type { SimulatedVfioCall } from './vfio-call-log.js';
 
 /** What a simulated host is like; by default like an x86 machine with VT-d and a new kernel, whose process may lock all memory. */
 export interface SimulatedVfioOptions extends Partial<SimulatedVfioRules> {
+  /** The devices of the host. Default: none. */
   readonly devices?: readonly SimulatedDeviceDescription[];
   /** Is told of each eventfd that a device signals. Default: it is only recorded. */
   readonly signal?: (fd: number) => void;

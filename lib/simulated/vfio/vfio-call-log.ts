@@ -5,7 +5,9 @@ import { Faults } from '../faults.js';
 
 /** A system call that was made, and whether it was refused. */
 export interface SimulatedVfioCall {
+  /** Which call it was. */
   readonly call: VfioCall;
+  /** Its arguments by their names. */
   readonly args: Readonly<Record<string, AddressLike>>;
   /** Name of the error; `undefined` where it succeeded. */
   readonly errno: string | undefined;

@@ -10,7 +10,9 @@ import type { DmaSpace } from './dma-space.js';
 
 /** How far pinning has come. */
 export interface PinProgress {
+  /** Bytes that are mapped, and so pinned. */
   readonly bytesMapped: bigint;
+  /** Bytes that there are to map. */
   readonly bytesTotal: bigint;
 }
 

@@ -26,7 +26,9 @@ export interface DmaDirtyTracking {
   readonly pageSizes: bigint;
   /** The largest bitmap that can be asked for at once. */
   readonly largestBitmapBytes: bigint;
+  /** From now on, what devices write is noted. */
   start(): void;
+  /** Nothing is noted any more. */
   stop(): void;
   /** What was written since it was asked last; of whole mappings only. */
   read(request: DirtyBitmapRequest): void;

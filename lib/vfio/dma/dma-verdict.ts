@@ -7,7 +7,9 @@ import type { FlatRange } from '../../memory/views/flat-view.js';
 
 /** What became of an address of a device's address space: the DMA mapping that shows it, or why there is none. */
 export interface DmaVerdict extends ConsumerVerdict {
+  /** The DMA mapping that shows the address, where there is one. */
   readonly mapping?: PageMapping;
+  /** Why there is none, where the address is memory. */
   readonly refusal?: Refusal;
 }
 

@@ -34,6 +34,7 @@ export interface VfioDmaMapperOptions extends DmaChoices {
    * no device may access memory. Without it a device can hit the gap, which its IOMMU reports as a fault.
    */
   readonly quiesce?: () => void;
+  /** See {@link VfioDmaMapperOptions.quiesce}. */
   readonly resume?: () => void;
   /**
    * Called with each plan before anything is done about it; what it throws refuses the commit. `planCost` says what is
@@ -157,6 +158,7 @@ export class VfioDmaMapper implements MemoryListener {
     this.#isGathering = true;
   }
 
+  /** Notes a range that has come, for the plan that {@link commit} makes. */
   regionAdd(section: MemoryRegionSection): void {
     const watched = this.#watchedSection(section);
     if (watched === undefined && !this.#rules.kinds.has(section.region.kind)) return;
@@ -169,6 +171,7 @@ export class VfioDmaMapper implements MemoryListener {
     this.#mapped.add(section);
   }
 
+  /** Notes a range that goes, for the plan that {@link commit} makes. */
   regionDel(section: MemoryRegionSection): void {
     if (!isWatched(section)) {
       this.#moreRam -= ramBytes(section);

@@ -91,6 +91,7 @@ export class Passthrough {
     this.#way = undefined;
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }
