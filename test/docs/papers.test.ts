@@ -1,7 +1,7 @@
-// What the pages say of the code as lists and tables, compared with the code; and that their links lead somewhere.
+// What the pages say of the code as lists and tables, compared with the code.
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { suite, test } from 'node:test';
 import { buildTopology, errorCodes, readTopologyJson } from '../../lib/index.js';
@@ -128,32 +128,5 @@ test("README's times are figures that the pages on measuring have", () => {
     for (const number of numbers.split(' to ')) {
       assert.ok(measured.includes(`${number} ${unit}`), `nobody has measured ${number} ${unit}`);
     }
-  }
-});
-
-/** A heading as the part of a link behind `#` that leads to it. */
-function anchorOf(heading: string): string {
-  return heading
-    .toLowerCase()
-    .replaceAll(/[^\p{L}\p{N}\- _]/gu, '')
-    .replaceAll(' ', '-');
-}
-
-suite('Links lead to what is there', () => {
-  for (const page of [...pages, 'test/corpus/README.md']) {
-    test(page, () => {
-      const text = textOf(page).replaceAll(/^```.*?^```$/gms, '');
-      for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
-        if (/^https?:/.test(target)) continue;
-        const [file = '', anchor] = target.split('#');
-        const linked = path.join(path.dirname(page), file === '' ? path.basename(page) : file);
-        assert.ok(existsSync(path.join(repository, linked)), `${target} is not there`);
-        if (anchor === undefined) continue;
-        const headings = [...textOf(linked).matchAll(/^#+ (.*)$/gm)].map(([, it = '']) =>
-          anchorOf(it),
-        );
-        assert.ok(headings.includes(anchor), `${linked} has no heading for #${anchor}`);
-      }
-    });
   }
 });
