@@ -65,8 +65,8 @@ export class SlowPath {
   /** The callbacks of the region that shows it. */
   get ops(): MemoryRegionOps {
     return {
-      read: (offset, size) => this.read(offset, size as AccessWidth),
-      write: (offset, value, size) => this.write(offset, value, size as AccessWidth),
+      read: (offset, size) => this.read(offset, size),
+      write: (offset, value, size) => this.write(offset, value, size),
       valid: { minSize: 1, maxSize: 8 },
       implementation: { minSize: 1, maxSize: 8 },
     };

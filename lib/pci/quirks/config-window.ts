@@ -1,5 +1,4 @@
 import type { MemoryRegionOps } from '../../memory/access/memory-region-ops.js';
-import type { AccessWidth } from '../../memory/host-memory.js';
 import type { BarIndex } from '../bars/bar.js';
 import type { Quirk, QuirkBar, QuirkDevice, QuirkMatch } from './quirk.js';
 
@@ -55,9 +54,9 @@ class WindowState {
   get addressOps(): MemoryRegionOps {
     const { addressOffset, start, size } = this.#window;
     return {
-      read: (offset, width) => this.#below.read(addressOffset + offset, width as AccessWidth),
+      read: (offset, width) => this.#below.read(addressOffset + offset, width),
       write: (offset, value, width) => {
-        this.#below.write(addressOffset + offset, value, width as AccessWidth);
+        this.#below.write(addressOffset + offset, value, width);
         // The device puts together what comes in pieces: so does who asks it.
         const address = Number(this.#below.read(addressOffset, 4)) - start;
         this.#selected = address >= 0 && address < size ? address : undefined;
@@ -71,11 +70,11 @@ class WindowState {
     return {
       read: (offset, width) =>
         this.#selected === undefined
-          ? this.#below.read(dataOffset + offset, width as AccessWidth)
+          ? this.#below.read(dataOffset + offset, width)
           : this.#device.config.read(this.#selected + Number(offset), width),
       write: (offset, value, width) => {
         if (this.#selected === undefined) {
-          this.#below.write(dataOffset + offset, value, width as AccessWidth);
+          this.#below.write(dataOffset + offset, value, width);
         } else this.#device.config.write(this.#selected + Number(offset), width, Number(value));
       },
       ...fourBytes,
