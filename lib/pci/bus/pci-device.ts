@@ -1,6 +1,28 @@
 /**
  * Who stands behind a function: an emulated device, or one that is assigned. Everything is optional. A `FlatviewError` that it
  * throws, as when a kernel refuses something, is kept from the guest; others reach whoever called.
+ *
+ * @example
+ * ```ts
+ * import { addVendorCapability, ConfigSpace, type PciDevice, PciFunction } from 'flatview/pci';
+ *
+ * // Behind the header of this vendor's capability is a counter that only the device knows.
+ * const config = new ConfigSpace();
+ * const counter = addVendorCapability(config, new Uint8Array(5)) + 4;
+ * config.keepElsewhere(counter, 4, 0xffff_ffff);
+ *
+ * const written: string[] = [];
+ * const device: PciDevice = {
+ *   readConfig: () => 0x1234_5678,
+ *   writeConfig: (offset, size, value) => written.push(`${offset}+${size}: ${value}`),
+ * };
+ * const card = new PciFunction('card', { config, device });
+ * card.readConfig(counter + 2, 2); // => 0x5678
+ *
+ * // What isn't aligned comes in parts that are.
+ * card.writeConfig(counter + 1, 2, 0x0201);
+ * written; // => ['69+1: 1', '70+1: 2']
+ * ```
  */
 export interface PciDevice {
   /**
