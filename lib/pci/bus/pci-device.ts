@@ -6,22 +6,24 @@
  * ```ts
  * import { addVendorCapability, ConfigSpace, type PciDevice, PciFunction } from 'flatview/pci';
  *
- * // Behind the header of this vendor's capability is a counter that only the device knows.
+ * // Behind the header of this vendor's capability is a register that the device keeps.
  * const config = new ConfigSpace();
- * const counter = addVendorCapability(config, new Uint8Array(5)) + 4;
- * config.keepElsewhere(counter, 4, 0xffff_ffff);
+ * const scratch = addVendorCapability(config, new Uint8Array(5)) + 4;
+ * config.keepElsewhere(scratch, 4, 0xffff_ffff);
  *
- * const written: string[] = [];
+ * const bytes = Buffer.of(0x78, 0x56, 0x34, 0x12);
  * const device: PciDevice = {
- *   readConfig: () => 0x1234_5678,
- *   writeConfig: (offset, size, value) => written.push(`${offset}+${size}: ${value}`),
+ *   readConfig: (offset, size) => bytes.readUIntLE(offset - scratch, size),
+ *   writeConfig(offset, size, value) {
+ *     if (offset >= scratch && offset < scratch + 4) bytes.writeUIntLE(value, offset - scratch, size);
+ *   },
  * };
  * const card = new PciFunction('card', { config, device });
- * card.readConfig(counter + 2, 2); // => 0x5678
+ * card.readConfig(scratch + 2, 2); // => 0x1234
  *
- * // What isn't aligned comes in parts that are.
- * card.writeConfig(counter + 1, 2, 0x0201);
- * written; // => ['69+1: 1', '70+1: 2']
+ * // Two bytes that aren't aligned come as two writes.
+ * card.writeConfig(scratch + 1, 2, 0x0201);
+ * card.readConfig(scratch, 4); // => 0x1202_0178
  * ```
  */
 export interface PciDevice {
