@@ -66,55 +66,57 @@ export interface QuirkWindow extends BarWindow {
 /**
  * What has to be emulated of a device that works otherwise as it is: windows in its BARs, and which devices they are for. What a
  * window remembers belongs to one device: {@link windows} is called once for each.
- *
- * @example
- * ```ts
- * import { type MemoryRegionOps, MemoryTopology } from 'flatview';
- * import {
- *   AssignedPciDevice,
- *   knownQuirks,
- *   type Quirk,
- *   type QuirkBar,
- *   type QuirkDevice,
- *   type QuirkWindow,
- * } from 'flatview/pci';
- * import { SimulatedVfio } from 'flatview/simulated';
- *
- * // This card's register 0x40 says in bit 0 that it can do what a guest must not try.
- * const hideFeature: Quirk = {
- *   name: 'card feature',
- *   match: { vendorId: 0x1b36, deviceIds: [0x0007] },
- *   windows(card: QuirkDevice) {
- *     const below: QuirkBar | undefined = card.bar(0);
- *     if (below === undefined) return [];
- *     const ops: MemoryRegionOps = {
- *       read: () => below.read(0x40n, 4) & ~1n,
- *       write: (_offset, value) => below.write(0x40n, value, 4),
- *       implementation: { minSize: 4, maxSize: 4 },
- *     };
- *     const window: QuirkWindow = { name: 'features', bar: 0, offset: 0x40n, size: 4n, ops };
- *     return [window];
- *   },
- * };
- * const card = { name: '0000:05:00.0', group: 5, cdev: 'vfio0', vendorId: 0x1b36, deviceId: 0x0007 };
- * const host = new SimulatedVfio({
- *   devices: [{ ...card, bars: [{ index: 0, kind: 'memory', size: 0x4000n }] }],
- * });
- * const device = host.openCdev('vfio0').bind(host.openIommufd());
- * const topology = new MemoryTopology();
- * const quirks = [...knownQuirks, hideFeature];
- * const assigned = new AssignedPciDevice({ topology, device, pageSize: host.pageSize, quirks });
- * assigned.bar(0)?.windows.map(({ name }) => name); // => ['0000:05:00.0 BAR 0 features']
- * assigned.bar(0)?.pages?.cuts; // => [{ offset: 0x40n, size: 4n }]
- * topology.close();
- * ```
  */
 export interface Quirk {
   /** Shown in dumps and explanations. */
   readonly name: string;
   /** Which functions it is for. */
   readonly match: QuirkMatch;
-  /** Those that lead out of a BAR, or lie in one that the device hasn't, are left out. */
+  /**
+   * Those that lead out of a BAR, or lie in one that the device hasn't, are left out.
+   *
+   * @example
+   * ```ts
+   * import { type MemoryRegionOps, MemoryTopology } from 'flatview';
+   * import {
+   *   AssignedPciDevice,
+   *   knownQuirks,
+   *   type Quirk,
+   *   type QuirkBar,
+   *   type QuirkDevice,
+   *   type QuirkWindow,
+   * } from 'flatview/pci';
+   * import { SimulatedVfio } from 'flatview/simulated';
+   *
+   * // This card's register 0x40 says in bit 0 that it can do what a guest must not try.
+   * const hideFeature: Quirk = {
+   *   name: 'card feature',
+   *   match: { vendorId: 0x1b36, deviceIds: [0x0007] },
+   *   windows(card: QuirkDevice) {
+   *     const below: QuirkBar | undefined = card.bar(0);
+   *     if (below === undefined) return [];
+   *     const ops: MemoryRegionOps = {
+   *       read: () => below.read(0x40n, 4) & ~1n,
+   *       write: (_offset, value) => below.write(0x40n, value, 4),
+   *       implementation: { minSize: 4, maxSize: 4 },
+   *     };
+   *     const window: QuirkWindow = { name: 'features', bar: 0, offset: 0x40n, size: 4n, ops };
+   *     return [window];
+   *   },
+   * };
+   * const card = { name: '0000:05:00.0', group: 5, cdev: 'vfio0', vendorId: 0x1b36, deviceId: 0x0007 };
+   * const host = new SimulatedVfio({
+   *   devices: [{ ...card, bars: [{ index: 0, kind: 'memory', size: 0x4000n }] }],
+   * });
+   * const device = host.openCdev('vfio0').bind(host.openIommufd());
+   * const topology = new MemoryTopology();
+   * const quirks = [...knownQuirks, hideFeature];
+   * const assigned = new AssignedPciDevice({ topology, device, pageSize: host.pageSize, quirks });
+   * assigned.bar(0)?.windows.map(({ name }) => name); // => ['0000:05:00.0 BAR 0 features']
+   * assigned.bar(0)?.pages?.cuts; // => [{ offset: 0x40n, size: 4n }]
+   * topology.close();
+   * ```
+   */
   windows(device: QuirkDevice): readonly QuirkWindow[];
 }
 
