@@ -80,6 +80,8 @@ export interface Quirk {
    * import { type MemoryRegionOps, MemoryTopology } from 'flatview';
    * import {
    *   AssignedPciDevice,
+   *   commandBit,
+   *   configRegister,
    *   knownQuirks,
    *   type Quirk,
    *   type QuirkBar,
@@ -112,8 +114,14 @@ export interface Quirk {
    * const topology = new MemoryTopology();
    * const quirks = [...knownQuirks, hideFeature];
    * const assigned = new AssignedPciDevice({ topology, device, pageSize: host.pageSize, quirks });
-   * assigned.bar(0)?.windows.map(({ name }) => name); // => ['0000:05:00.0 BAR 0 features']
-   * assigned.bar(0)?.pages?.cuts; // => [{ offset: 0x40n, size: 4n }]
+   *
+   * // The device says 3, and the guest finds 2.
+   * const bar0 = assigned.bar(0);
+   * const seen = bar0 && topology.addressSpace('BAR 0', bar0.region);
+   * host.device(card.name).bytesOf(0).store(0x40n, 4, 3n);
+   * assigned.function.writeConfig(configRegister.command, 2, commandBit.memory);
+   * seen?.read(0x40n, 4).value; // => 2n
+   * bar0?.pages?.cuts; // => [{ offset: 0x40n, size: 4n }]
    * topology.close();
    * ```
    */
