@@ -183,6 +183,7 @@ export class Msix {
   /**
    * Makes the state what {@link save} gave. Vectors that may fire are told; pending ones that may fire do.
    *
+   * @param state Of a table with as many vectors.
    * @throws `ERR_INVALID_ARGUMENT`: it has another number of vectors. Then nothing changes.
    */
   restore({ table, pendingBits, control }: MsixState): void {

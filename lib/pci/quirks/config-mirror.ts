@@ -20,6 +20,8 @@ export interface ConfigMirror {
  * A quirk for a device that has its configuration space in a BAR, too: what the guest finds there must be what it finds at its bus,
  * and what it writes there must not reach the device past everybody who has to know.
  *
+ * @param mirror Which devices have it, and where.
+ *
  * @example
  * ```ts
  * import { MemoryTopology } from 'flatview';

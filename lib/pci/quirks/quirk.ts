@@ -131,6 +131,9 @@ export interface Quirk {
 /**
  * Whether a quirk is for a function.
  *
+ * @param match What the quirk says.
+ * @param of Who the function says that it is.
+ *
  * @example
  * ```ts
  * import { isMatch, type PciIdentity, type QuirkMatch } from 'flatview/pci';
