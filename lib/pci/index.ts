@@ -83,3 +83,4 @@ export {
   type QuirkMatch,
   type QuirkWindow,
 } from './quirks/quirk.js';
+export type { QuirkState } from './quirks/quirk-latches.js';

@@ -309,7 +309,7 @@ suite('reset and restore of an assigned device', () => {
   test('the state of a device without MSI-X is refused', () => {
     const { assigned } = assign();
     assert.equal(
-      codeOf(() => assigned.restore({ msix: undefined })),
+      codeOf(() => assigned.restore({ msix: undefined, quirks: [] })),
       'ERR_INVALID_ARGUMENT',
     );
   });
