@@ -50,7 +50,10 @@ export default {
       severity: 'error',
       comment: 'Within lib/memory. (Types may refer to each other.)',
       from: { path: '^lib/memory/(views|commit)/' },
-      to: { path: '^lib/memory/(regions|listeners|explain|access)/', dependencyTypesNot: ['type-only'] },
+      to: {
+        path: '^lib/memory/(regions|listeners|explain|access)/',
+        dependencyTypesNot: ['type-only'],
+      },
     },
     {
       name: 'views-stand-alone',
