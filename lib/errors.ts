@@ -30,6 +30,8 @@ export const errorCodes = {
   ERR_LISTENER_REGISTERED: 'The listener is registered already, or not registered.',
   ERR_MAIN_THREAD: 'This would block the event loop; do it in a worker.',
   ERR_MALFORMED_INPUT: 'A dump or document could not be understood.',
+  ERR_MEMORY_BUS_ERROR:
+    'Memory does not answer (SIGBUS): its device does not decode memory, sleeps or is gone, or its file was truncated.',
   ERR_MEMORY_CLOSED: 'The host memory was closed.',
   ERR_NO_HOST_MEMORY: 'The region has no memory in this process.',
   ERR_NOT_SHARED:
