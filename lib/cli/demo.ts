@@ -16,7 +16,7 @@ interface Example {
 export async function demo({ out }: Session): Promise<number> {
   const { tellStory } = (await import(example.href)) as Example;
   const lines: string[] = [];
-  await tellStory({ print: (line) => lines.push(line), isTerminal: out.isTerminal });
+  await tellStory({ print: (line) => lines.push(line), isTerminal: out.hasColour });
   const next = `npx flatview explain ${path.relative('.', dump)} cb123`;
   await out.print([
     ...lines,

@@ -46,12 +46,18 @@ export interface SceneOptions {
   readonly mode: ScaleMode;
   /** Whether disabled regions are drawn, too. */
   readonly disabled: boolean;
+  /** Whether two states are shown beside each other; otherwise the last one is, with what changed since the first. */
+  readonly isBeside: boolean;
 }
 
 /** An address space in one state or two, laid out. */
 export interface MapScene {
   readonly scale: AddressScale;
+  /** What is shown. */
   readonly sides: readonly SceneSide[];
+  /** Whether there is an earlier state, shown or not, and its regions. */
+  readonly isCompared: boolean;
+  readonly earlierRegions: readonly MapRegion[];
   readonly changes: readonly MapChange[];
   readonly changeTrack: Track;
   readonly pageSize: bigint;
@@ -76,10 +82,11 @@ export function layOut(
     bare.map(({ pieces }) => pieces),
     options.mode,
   );
-  const sides = bare.map((side, index) => ({
+  const shown = options.isBeside ? bare : bare.slice(-1);
+  const sides = shown.map((side, index) => ({
     ...side,
     stack: new PlacementStack(side.space.placements),
-    columns: columnsOf(side, scale, options, index === bare.length - 1),
+    columns: columnsOf(side, scale, options, index === shown.length - 1),
   }));
   const [before, after] = bare;
   const changes = before && after ? mapChanges(before, after) : [];
@@ -89,6 +96,8 @@ export function layOut(
   return {
     scale,
     sides,
+    isCompared: after !== undefined,
+    earlierRegions: before?.regions ?? [],
     changes,
     changeTrack: trackOf(changes, scale),
     pageSize: states[0]?.map.pageSize ?? 4096n,

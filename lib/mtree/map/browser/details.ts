@@ -16,7 +16,7 @@ export function detailsOf(scene: MapScene, address: bigint): HTMLElement[] {
   const isTwo = scene.sides.length > 1;
   const change = scene.changes.find(({ first, last }) => first <= address && last >= address);
   const title = element('p', { class: 'address' }, `0x${address.toString(16)}`);
-  const notes = isTwo
+  const notes = scene.isCompared
     ? [
         element(
           'p',
