@@ -3,9 +3,9 @@ import { addAbortSignal, type Readable, type Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { FlatviewError } from '../errors.js';
 import { inSlices, type Steps, type WorkProgress } from '../long-work.js';
-import { type BuiltTopology, buildTopology } from '../mtree/build-topology.js';
+import { type BuiltTopology, buildSteps } from '../mtree/build-topology.js';
 import type { Note } from '../mtree/monitor-text/notes.js';
-import { type ReadTopology, readTopology } from '../mtree/read-topology.js';
+import { type ReadTopology, readTopologySteps } from '../mtree/read-topology.js';
 import { Progress } from './progress.js';
 import { TextOutput } from './text-output.js';
 
@@ -64,7 +64,7 @@ export class Session {
   }
 
   async #readFrom(input: string, bytes: Uint8Array): Promise<ReadTopology> {
-    const topology = naming(input, () => readTopology(bytes));
+    const topology = await this.working(input, readTopologySteps(bytes));
     if (!this.isQuiet) await this.err.print(noteLines(topology.notes));
     return topology;
   }
@@ -101,7 +101,7 @@ export class Session {
     use: (built: BuiltTopology) => Promise<T>,
   ): Promise<T> {
     const { document } = await this.#readFrom(input, bytes);
-    const built = naming(input, () => buildTopology(document));
+    const built = await this.working(input, buildSteps(document));
     try {
       return await use(built);
     } finally {

@@ -6,7 +6,7 @@ import type { FlatRange, FlatView } from '../../memory/flat-view.js';
 import { groupByFlatView } from '../describe-topology.js';
 import { whileUnchanged } from '../while-unchanged.js';
 import { type Consumer, listeningConsumers } from './consumer.js';
-import type { MapRange, PageMap, RangeState, SpaceMap } from './page-map.js';
+import type { ConsumerMap, MapRange, PageMap, RangeState, SpaceMap } from './page-map.js';
 import { pageRuns } from './page-runs.js';
 import { placeRegions } from './place-regions.js';
 import { RegionList } from './region-list.js';
@@ -79,19 +79,13 @@ function* mapSpace(
 ): Steps<SpaceMap> {
   const ranges = yield* mapRanges(space.flatView, list);
   const { placements, complete } = yield* placeRegions(space.root, list, limit);
-  const asked = ranges.some(isMemory) ? (consumers ?? listeningConsumers(space)) : [];
-  return {
-    names,
-    root: space.root.name,
-    ranges,
-    pages: pageRuns(ranges, pageSize),
-    placements,
-    complete,
-    consumers: asked.map((consumer) => ({
-      name: consumer.name,
-      verdicts: consumer.verdictsOn(space),
-    })),
-  };
+  const pages = pageRuns(ranges, pageSize);
+  const made: ConsumerMap[] = [];
+  for (const consumer of ranges.some(isMemory) ? (consumers ?? listeningConsumers(space)) : []) {
+    yield { what: 'regions placed', done: placements.length, total: placements.length };
+    made.push({ name: consumer.name, verdicts: consumer.verdictsOn(space) });
+  }
+  return { names, root: space.root.name, ranges, pages, placements, complete, consumers: made };
 }
 
 function* mapRanges(view: FlatView, list: RegionList): Steps<MapRange[]> {

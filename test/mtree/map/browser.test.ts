@@ -246,7 +246,10 @@ suite('the page of a map in a browser', { skip }, () => {
     test('are gone through with a slider that says where it is and what changed', async () => {
       await withPage(await timeline(), async (page) => {
         const slider = page.getByRole('slider', { name: 'Step' });
-        assert.match((await value(page)) ?? '', /^step 41 of 41, at 0\.082 s.*, 0 changes in memory$/);
+        assert.match(
+          (await value(page)) ?? '',
+          /^step 41 of 41, at 0\.082 s.*, 0 changes in memory$/,
+        );
         await slider.focus();
         await page.keyboard.press('Home');
         assert.equal(await value(page), 'step 0 of 41, the beginning');
