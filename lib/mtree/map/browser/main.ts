@@ -8,7 +8,9 @@ import { StepTools } from './step-tools.js';
 
 /** What travelled in the page. */
 async function readContent(text: string): Promise<PageContent> {
-  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const characters = atob(text);
+  const bytes = new Uint8Array(characters.length);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = characters.charCodeAt(at);
   const inflated = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
   return (await new Response(inflated).json()) as PageContent;
 }

@@ -1,5 +1,5 @@
 import type { ScaleMode } from '../address-scale.js';
-import { layOut, type MapScene } from '../map-scene.js';
+import { layOut, type MapScene, withLayers } from '../map-scene.js';
 import { addressIn } from '../map-search.js';
 import type { Extent, PageMap } from '../page-map.js';
 import { detailsOf, spokenDetails } from './details.js';
@@ -29,6 +29,9 @@ export interface Shown {
 const keys =
   'Up and down arrows go from range to range, plus and minus zoom, Page Up and Page Down move, 0 shows all, Enter enlarges what is selected, Escape selects nothing. The table tells the same as the map.';
 
+/** A map of so many ranges isn't laid out at once. */
+const largeMap = 10_000;
+
 /** The page: tools on top, the picture, and beside it what is said of an address, and the table. */
 export class MapPage {
   readonly #shown: Shown;
@@ -52,6 +55,7 @@ export class MapPage {
   #selected: bigint | undefined;
   #found: readonly Extent[] = [];
   #nextFound = 0;
+  #layersDue: number | undefined;
 
   /** @param steps The tools that go through the steps, where a recording is shown. */
   constructor(shown: Shown, steps?: StepTools) {
@@ -77,12 +81,22 @@ export class MapPage {
     steps?.tellHands(this.#name, undefined);
   }
 
+  /** Of a large map the layers come when the rest is on the screen. */
   #layOut(): MapScene {
-    return layOut(this.#shown.statesOf(this.#name), this.#name, {
+    const options = {
       mode: this.#mode,
       disabled: this.#isWithDisabled,
       isBeside: this.#shown.isBeside,
-    });
+    };
+    const scene = layOut(this.#shown.statesOf(this.#name), this.#name, options);
+    clearTimeout(this.#layersDue);
+    const ranges = scene.sides.at(-1)?.space.ranges.length ?? 0;
+    if (ranges < largeMap) return withLayers(scene, options);
+    this.#layersDue = setTimeout(() => {
+      this.#scene = withLayers(scene, options);
+      this.#plan.complete(this.#scene);
+    }, 50);
+    return scene;
   }
 
   #show(): void {

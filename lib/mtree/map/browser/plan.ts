@@ -62,6 +62,13 @@ export class Plan {
     this.redraw();
   }
 
+  /** Shows more of what is shown already: nothing moves. */
+  complete(scene: MapScene): void {
+    this.#scene = scene;
+    this.#places = placeColumns(scene, this.#width);
+    this.redraw();
+  }
+
   /** What is looked at, so that another scene can show the same. */
   get looking(): Looking {
     const address = this.#scene?.scale.addressAt(this.view.top) ?? 0n;
