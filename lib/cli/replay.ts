@@ -1,6 +1,6 @@
 import { FlatviewError } from '../errors.js';
 import type { Steps } from '../long-work.js';
-import { explain } from '../memory/explain.js';
+import { explain } from '../memory/explain/explain.js';
 import { describeTopology, groupByFlatView } from '../mtree/describe-topology.js';
 import { differenceJson, differenceLines } from '../mtree/diff/difference-text.js';
 import { isSame } from '../mtree/diff/topology-difference.js';

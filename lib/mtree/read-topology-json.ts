@@ -1,7 +1,7 @@
 import { hex } from '../address.js';
 import { FlatviewError } from '../errors.js';
 import { atOnce, type Steps } from '../long-work.js';
-import type { RegionKind } from '../memory/region-state.js';
+import type { RegionKind } from '../memory/commit/region-state.js';
 import { checkReferences } from './check-references.js';
 import { JsonValue } from './json-value.js';
 import type {

@@ -18,7 +18,7 @@ import { publint } from 'publint';
 import { foreignEnvironment } from '../foreign-environment.js';
 import { importsOf, loadUnderMusl, muslFunctions, whyNoMusl } from './musl-host.js';
 
-const repository = fileURLToPath(new URL('../../../', import.meta.url));
+const repository = fileURLToPath(new URL('../../..', import.meta.url));
 
 function run(cwd: string, command: string, ...args: string[]): string {
   const options: ExecFileSyncOptionsWithStringEncoding = {

@@ -1,9 +1,9 @@
 import { larger, lastAddress, smaller } from '../../address.js';
 import type { Steps } from '../../long-work.js';
 import type { AddressSpace } from '../../memory/address-space.js';
-import { AliasRegion } from '../../memory/alias-region.js';
-import type { FlatRange, FlatView } from '../../memory/flat-view.js';
-import type { MemoryRegion } from '../../memory/memory-region.js';
+import { AliasRegion } from '../../memory/regions/alias-region.js';
+import type { MemoryRegion } from '../../memory/regions/memory-region.js';
+import type { FlatRange, FlatView } from '../../memory/views/flat-view.js';
 import { groupByFlatView } from '../describe-topology.js';
 import type { Work } from './work.js';
 

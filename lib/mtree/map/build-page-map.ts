@@ -2,7 +2,7 @@ import { lastAddress } from '../../address.js';
 import { FlatviewError } from '../../errors.js';
 import { atOnce, type LongWorkOptions, type Steps } from '../../long-work.js';
 import type { AddressSpace } from '../../memory/address-space.js';
-import type { FlatRange, FlatView } from '../../memory/flat-view.js';
+import type { FlatRange, FlatView } from '../../memory/views/flat-view.js';
 import { groupByFlatView } from '../describe-topology.js';
 import { whileUnchanged } from '../while-unchanged.js';
 import { type Consumer, listeningConsumers } from './consumer.js';

@@ -1,3 +1,9 @@
+/**
+ * Pictures of address spaces: what lies where, what hides it, and what KVM and VFIO made of each page.
+ *
+ * @module flatview/map
+ */
+
 export type { LongWorkOptions, WorkProgress } from '../../long-work.js';
 export { assumedConsumers } from './assumed-consumers.js';
 export { buildPageMap, buildPageMapAsync, type PageMapOptions } from './build-page-map.js';

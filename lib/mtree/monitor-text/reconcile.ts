@@ -1,5 +1,5 @@
 import type { Steps } from '../../long-work.js';
-import type { FlatRange } from '../../memory/flat-view.js';
+import type { FlatRange } from '../../memory/views/flat-view.js';
 import { buildSteps } from '../build-topology.js';
 import { hex16, monitorOwner } from '../monitor-format.js';
 import { regionType } from '../region-type.js';

@@ -1,3 +1,9 @@
+/**
+ * Recordings of what every commit changed, and going through them again.
+ *
+ * @module flatview/recording
+ */
+
 export type { LongWorkOptions, WorkProgress } from '../../long-work.js';
 export {
   type ChangeOfHands,
