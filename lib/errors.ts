@@ -52,6 +52,7 @@ export const errorCodes = {
   ERR_REGION_RECURSION: 'A region cannot be put under itself.',
   ERR_SYSTEM_CALL: 'A system call failed; see `errno`, `syscall` and the message.',
   ERR_TOO_DEEP: 'Regions are nested deeper than can be rendered.',
+  ERR_TOPOLOGY_CHANGED: 'The topology was changed while something that takes long looked at it.',
   ERR_TOPOLOGY_CLOSED: 'The topology was closed.',
   ERR_TOPOLOGY_MISMATCH: 'Regions of two topologies cannot be combined.',
   ERR_TRANSACTION_ASYNC: 'A transaction body cannot be asynchronous.',
