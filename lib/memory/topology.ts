@@ -7,7 +7,7 @@ import { type AliasOptions, AliasRegion } from './alias-region.js';
 import { Announcer } from './announcer.js';
 import { type CommitObserver, CommitObservers } from './commit-observer.js';
 import { DirtyLog } from './dirty-log.js';
-import { type BorrowedView, Engine, type RowDetails } from './engine.js';
+import { type DatedView, Engine, type RowDetails } from './engine.js';
 import type { FlatView } from './flat-view.js';
 import type { SharedAddressSpace } from './flat-view-reader.js';
 import { IoRegion } from './io-region.js';
@@ -365,7 +365,7 @@ export class MemoryTopology {
   }
 
   /** @internal See {@link Engine.borrowView}. */
-  borrowView(space: AddressSpace): BorrowedView {
+  borrowView(space: AddressSpace): DatedView {
     this.#assertOpen();
     space.assertLive();
     return this.#engine.borrowView(space);
