@@ -25,6 +25,22 @@ export interface BuiltTopology {
  *
  * @throws whatever the calls throw: the document is taken as checked, but a tree can be too deep or too large to
  *   render, or its aliases recurse without end. Nothing is left behind then.
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { type BuiltTopology, buildTopology, readTopology } from 'flatview';
+ *
+ * const dump = readFileSync('examples/dumps/pc-i440fx.txt.gz');
+ * const built: BuiltTopology = buildTopology(readTopology(dump).document);
+ * const memory = built.addressSpaces.find(({ name }) => name === 'memory');
+ * memory?.lookup(0xffff_fff0n)?.region.name; // => 'pc.bios'
+ *
+ * const vga = [...built.regions.values()].find(({ name }) => name === 'vga.vram');
+ * if (vga) vga.address = 0xe000_0000n;
+ * memory?.lookup(0xe000_0000n)?.region.name; // => 'vga.vram'
+ * built.topology.close();
+ * ```
  */
 export function buildTopology(document: TopologyDocument): BuiltTopology {
   const topology = new MemoryTopology();

@@ -14,6 +14,30 @@ export interface FlatViewTextOptions {
 /**
  * The lines that `info mtree -f` prints for these address spaces: a block for each distinct flat view. The blocks come
  * in the order of their first address spaces; QEMU prints them in the order of a hash table.
+ *
+ * @example
+ * ```ts
+ * import { type FlatViewTextOptions, flatViewLines, MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * const ram = topology.ram('pc.ram', 0x8000_0000n, { backing: 'none' });
+ * system.addSubregion(0x0n, ram);
+ * const window = topology.alias('shadow', ram, { offset: 0x7000_0000n, size: 0x4_0000n });
+ * system.addSubregion(0xfffc_0000n, window);
+ * const memory = topology.addressSpace('memory', system);
+ * const options: FlatViewTextOptions = { owners: false };
+ * [...flatViewLines([memory], options)];
+ * // => [
+ * //   'FlatView #0',
+ * //   ' AS "memory", root: system',
+ * //   ' Root memory region: system',
+ * //   '  0000000000000000-000000007fffffff (prio 0, ram): pc.ram',
+ * //   '  00000000fffc0000-00000000ffffffff (prio 0, ram): pc.ram @0000000070000000',
+ * //   '',
+ * // ]
+ * topology.close();
+ * ```
  */
 export function* flatViewLines(
   spaces: readonly AddressSpace[],

@@ -18,6 +18,23 @@ const entry = new URL('./browser/main.js', import.meta.url);
 /**
  * The map as one page that needs nothing else: no network, and no right but to run its own script. Two states are shown
  * side by side, with what changed from the first to the second.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { buildPageMap, type HtmlMapState, htmlMap } from 'flatview/map';
+ *
+ * const topology = new MemoryTopology();
+ * const bar = topology.io('nvme-bar0', 0x4000n, {});
+ * bar.address = 0xfebf_0000n;
+ * const memory = topology.addressSpace('memory', bar);
+ * const before: HtmlMapState = { title: 'firmware', map: buildPageMap([memory]) };
+ * bar.address = 0xc000_0000n;
+ * const after: HtmlMapState = { title: 'Linux', map: buildPageMap([memory]) };
+ * const page = htmlMap([before, after]);
+ * page.includes('<title>firmware → Linux - memory map</title>'); // => true
+ * topology.close();
+ * ```
  */
 export function htmlMap(
   states: readonly [HtmlMapState] | readonly [HtmlMapState, HtmlMapState],

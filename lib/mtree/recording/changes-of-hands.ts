@@ -20,6 +20,22 @@ export interface ChangeOfHands {
  *
  * @param spaceName The first address space of this name; without it, `memory` or the first one.
  * @param onStep Told the number of each step.
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import {
+ *   type ChangeOfHands,
+ *   changesOfHands,
+ *   RecordedTopology,
+ *   readRecording,
+ * } from 'flatview/recording';
+ *
+ * const boot = readRecording(readFileSync('examples/recordings/pc-seabios.fvr.gz'));
+ * using replayed = new RecordedTopology(boot);
+ * const told = ({ step, before, after }: ChangeOfHands) => [step.number, before?.name, after?.name];
+ * [...changesOfHands(replayed, 0xfd00_0000n)].map(told); // => [[19, undefined, 'vga.vram']]
+ * ```
  */
 export function* changesOfHands(
   replayed: RecordedTopology,
