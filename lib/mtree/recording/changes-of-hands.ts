@@ -18,9 +18,6 @@ export interface ChangeOfHands {
  * Replays on from where `replayed` is, and stops at every step at which another region answers at `address`. The first
  * of them is the one that bisecting looks for: each step is looked at, so an address that comes back is found too.
  *
- * @param spaceName The first address space of this name; without it, `memory` or the first one.
- * @param onStep Told the number of each step.
- *
  * @example
  * ```ts
  * import { readFileSync } from 'node:fs';
@@ -36,6 +33,9 @@ export interface ChangeOfHands {
  * const told = ({ step, before, after }: ChangeOfHands) => [step.number, before?.name, after?.name];
  * [...changesOfHands(replayed, 0xfd00_0000n)].map(told); // => [[19, undefined, 'vga.vram']]
  * ```
+ *
+ * @param spaceName The first address space of this name; without it, `memory` or the first one.
+ * @param onStep Told the number of each step.
  */
 export function* changesOfHands(
   replayed: RecordedTopology,
