@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { FlatviewError } from '../errors.js';
+import { findPackageRoot } from '../package-root.js';
 
 const require = createRequire(import.meta.url);
 
@@ -41,17 +41,6 @@ export function loadAddon(packageRoot: string = findPackageRoot()): unknown {
   throw new FlatviewError('ERR_ADDON_NOT_FOUND', diagnose(packageRoot, failures), {
     cause: failures[0],
   });
-}
-
-/** The nearest folder above this file with a package.json: `dist/` has none of its own. */
-function findPackageRoot(): string {
-  let folder = path.dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(path.join(folder, 'package.json'))) {
-    const parent = path.dirname(folder);
-    if (parent === folder) break;
-    folder = parent;
-  }
-  return folder;
 }
 
 function diagnose(packageRoot: string, failures: readonly Error[]): string {

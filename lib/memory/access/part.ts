@@ -115,7 +115,7 @@ export function readValue(part: Part, access: Access): bigint {
       return littleEndian(value, width, hostEndianness);
     }
     case 'callbacks':
-      return readDevice(access, part.region, part.offset, part.length);
+      return readDevice(access, part.region, part.offset, powerOfTwoUpTo(part.length));
     case 'nobody':
       return 0n;
   }
@@ -133,7 +133,7 @@ export function writeValue(part: Part, value: bigint, access: Access): void {
       return;
     }
     case 'callbacks':
-      writeDevice(access, part.region, part.offset, part.length, value);
+      writeDevice(access, part.region, part.offset, powerOfTwoUpTo(part.length), value);
       return;
     case 'nobody':
   }

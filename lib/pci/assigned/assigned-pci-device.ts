@@ -47,7 +47,32 @@ export interface AssignedPciDeviceOptions {
   readonly messages?: GuestMessages;
 }
 
-/** What of an assigned device isn't in its configuration space, for a snapshot. */
+/**
+ * What of an assigned device isn't in its configuration space, for a snapshot.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { AssignedPciDevice, type AssignedPciDeviceState } from 'flatview/pci';
+ * import { SimulatedVfio } from 'flatview/simulated';
+ *
+ * const card = { name: '0000:05:00.0', group: 5, cdev: 'vfio0', vendorId: 0x144d, deviceId: 0xa808 };
+ * const bars = [{ index: 0, kind: 'memory', size: 0x4000n }] as const;
+ * const msix = { vectors: 32, tableBar: 0, tableOffset: 0x3000n, pendingOffset: 0x2000n } as const;
+ * const host = new SimulatedVfio({ devices: [{ ...card, bars, msix }] });
+ * const device = host.openCdev('vfio0').bind(host.openIommufd());
+ * const topology = new MemoryTopology();
+ * const assigned = new AssignedPciDevice({ topology, device, pageSize: host.pageSize });
+ * assigned.msix?.writeTable(0x0, 0xfee0_0000n, 8);
+ *
+ * const state: AssignedPciDeviceState = assigned.save();
+ * assigned.function.reset();
+ * assigned.msix?.readTable(0x0, 8); // => 0n
+ * assigned.restore(state);
+ * assigned.msix?.readTable(0x0, 8); // => 0xfee0_0000n
+ * topology.close();
+ * ```
+ */
 export interface AssignedPciDeviceState {
   /** Its MSI-X table; `undefined` where it has none. */
   readonly msix: MsixState | undefined;
@@ -59,6 +84,45 @@ export interface AssignedPciDeviceState {
  *
  * What is mapped, grown, cut or slow follows from what is: a function whose registers say where it is (as a snapshot's do) needs nobody
  * who writes them again.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { KvmMemorySlots } from 'flatview/kvm';
+ * import {
+ *   AssignedPciDevice,
+ *   type AssignedPciDeviceOptions,
+ *   commandBit,
+ *   configRegister,
+ *   PciBus,
+ * } from 'flatview/pci';
+ * import { SimulatedKvm, SimulatedVfio } from 'flatview/simulated';
+ *
+ * const card = { name: '0000:05:00.0', group: 5, cdev: 'vfio0', vendorId: 0x1b36, deviceId: 0x0007 };
+ * const host = new SimulatedVfio({
+ *   devices: [{ ...card, bars: [{ index: 0, kind: 'memory', size: 0x100n }] }],
+ * });
+ * const device = host.openCdev('vfio0').bind(host.openIommufd());
+ * const topology = new MemoryTopology();
+ * const pci = topology.container('pci', 1n << 64n);
+ * const kvm = new SimulatedKvm();
+ * topology.addressSpace('memory', pci).addListener(new KvmMemorySlots(kvm));
+ *
+ * const options: AssignedPciDeviceOptions = { topology, device, pageSize: host.pageSize };
+ * const assigned = new AssignedPciDevice(options);
+ * const bus = new PciBus({ memory: pci, pageSize: host.pageSize });
+ * bus.add({ device: 1 }, assigned.function);
+ * assigned.function.writeConfig(configRegister.bar0, 4, 0xfebf_0000);
+ * assigned.function.writeConfig(configRegister.command, 2, commandBit.memory);
+ * // The BAR has 256 bytes. It is alone in its page, so the guest is given that.
+ * kvm.slots.map(({ guestAddress, size }) => [guestAddress, size]); // => [[0xfebf_0000n, 0x1000n]]
+ *
+ * assigned.close(); // throws ERR_REGION_BUSY
+ * bus.remove({ device: 1 });
+ * assigned.close();
+ * device.close();
+ * topology.close();
+ * ```
  */
 export class AssignedPciDevice {
   /** What messages and regions call it. */

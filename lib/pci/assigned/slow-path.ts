@@ -44,7 +44,43 @@ export interface SlowPathOptions {
   readonly onAccess?: (() => void) | undefined;
 }
 
-/** The way to a BAR of a device for accesses that come to this process: from a guest, or from a quirk. */
+/**
+ * The way to a BAR of a device for accesses that come to this process: from a guest, or from a quirk.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import {
+ *   AssignedPciDevice,
+ *   type BarIndex,
+ *   commandBit,
+ *   configRegister,
+ *   type SlowPathKind,
+ * } from 'flatview/pci';
+ * import { SimulatedVfio } from 'flatview/simulated';
+ *
+ * const card = { name: '0000:05:00.0', group: 5, cdev: 'vfio0', vendorId: 0x1b36, deviceId: 0x0007 };
+ * const host = new SimulatedVfio({
+ *   devices: [{ ...card, bars: [{ index: 0, kind: 'memory', size: 0x1000n }] }],
+ * });
+ * const device = host.openCdev('vfio0').bind(host.openIommufd());
+ * const topology = new MemoryTopology();
+ * const slowPath: Partial<Record<BarIndex, SlowPathKind>> = { 0: 'mapping' };
+ * const assigned = new AssignedPciDevice({ topology, device, pageSize: host.pageSize, slowPath });
+ *
+ * // As long as the device doesn't decode memory, the file is asked, and the kernel refuses.
+ * const bar0 = assigned.bar(0)?.slowPath;
+ * bar0?.read(0x0n, 4); // => 0xffff_ffffn
+ * bar0?.failures; // => 1
+ *
+ * assigned.function.writeConfig(configRegister.command, 2, commandBit.memory);
+ * bar0?.write(0x0n, 0x1234n, 4);
+ * bar0?.read(0x0n, 4); // => 0x1234n
+ * // By the mapping: the file was not needed.
+ * host.device('0000:05:00.0').accesses; // => []
+ * topology.close();
+ * ```
+ */
 export class SlowPath {
   /** Names it in messages. */
   readonly name: string;
@@ -65,8 +101,8 @@ export class SlowPath {
   /** The callbacks of the region that shows it. */
   get ops(): MemoryRegionOps {
     return {
-      read: (offset, size) => this.read(offset, size as AccessWidth),
-      write: (offset, value, size) => this.write(offset, value, size as AccessWidth),
+      read: (offset, size) => this.read(offset, size),
+      write: (offset, value, size) => this.write(offset, value, size),
       valid: { minSize: 1, maxSize: 8 },
       implementation: { minSize: 1, maxSize: 8 },
     };

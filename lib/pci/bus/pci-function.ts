@@ -43,6 +43,42 @@ interface Telling {
  *
  * Where a BAR is follows from the registers. A guest's write changes those in any case, and never throws: what a listener
  * refuses leaves the BAR out, with a reason ({@link PciBar.refusal}).
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import {
+ *   type BarBacking,
+ *   type BarLayout,
+ *   ConfigSpace,
+ *   commandBit,
+ *   configRegister,
+ *   layHeader,
+ *   PciBus,
+ *   PciFunction,
+ *   type PciFunctionOptions,
+ * } from 'flatview/pci';
+ *
+ * const topology = new MemoryTopology();
+ * const layout: BarLayout = { index: 0, kind: 'memory', size: 0x2_0000n, is64Bit: false, isPrefetchable: false };
+ * const backing: BarBacking = { region: topology.io('e1000.registers', 0x2_0000n, {}) };
+ * const config = new ConfigSpace();
+ * layHeader(config, { vendorId: 0x8086, deviceId: 0x100e, classCode: 0x02_0000 });
+ * const options: PciFunctionOptions = { config, bars: [{ layout, backing }] };
+ * const nic = new PciFunction('e1000', options);
+ * new PciBus({ memory: topology.container('pci', 1n << 64n) }).add({ device: 3 }, nic);
+ *
+ * // A guest sizes the BAR, and puts it somewhere.
+ * nic.writeConfig(configRegister.bar0, 4, 0xffff_ffff);
+ * nic.readConfig(configRegister.bar0, 4); // => 0xfffe_0000
+ * nic.writeConfig(configRegister.bar0, 4, 0xfebc_0000);
+ * nic.writeConfig(configRegister.command, 2, commandBit.memory);
+ * backing.region.address; // => 0xfebc_0000n
+ *
+ * nic.reset();
+ * backing.region.parent; // => undefined
+ * topology.close();
+ * ```
  */
 export class PciFunction {
   /** Names it in messages. */

@@ -1,5 +1,4 @@
 import type { MemoryRegionOps } from '../../memory/access/memory-region-ops.js';
-import type { AccessWidth } from '../../memory/host-memory.js';
 import type { Msix } from '../msix/msix.js';
 import type { Quirk, QuirkBar } from './quirk.js';
 
@@ -63,11 +62,11 @@ class TableWindow {
     return {
       read: (offset, size) =>
         this.#address === undefined
-          ? this.#below.read(addressOffset + offset, size as AccessWidth)
+          ? this.#below.read(addressOffset + offset, size)
           : BigInt(this.#address) >> (8n * offset),
       write: (offset, value, size) => {
         if (size === 4) this.#select(Number(value));
-        else this.#below.write(addressOffset + offset, value, size as AccessWidth);
+        else this.#below.write(addressOffset + offset, value, size);
       },
       ...upToFourBytes,
     };
@@ -77,12 +76,12 @@ class TableWindow {
     return {
       read: (offset, size) =>
         this.#address === undefined
-          ? this.#below.read(dataOffset + offset, size as AccessWidth)
+          ? this.#below.read(dataOffset + offset, size)
           : this.#data >> (8n * offset),
       // The device gets it, too: alone it has no effect, and what it is for is said only then.
       write: (offset, value, size) => {
         if (size === 4) this.#data = value;
-        this.#below.write(dataOffset + offset, value, size as AccessWidth);
+        this.#below.write(dataOffset + offset, value, size);
       },
       ...upToFourBytes,
     };
