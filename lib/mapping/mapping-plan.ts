@@ -62,16 +62,17 @@ export interface PlanOptions<Installed extends PageMapping = PageMapping> {
  * import {
  *   type MappingChange,
  *   type MappingPlan,
+ *   type MappingRules,
  *   mapPages,
  *   type PageMapping,
  *   type PlanOptions,
  *   planMappings,
  * } from 'flatview/mapping';
  *
- * const rules = {
+ * const rules: MappingRules = {
  *   pageSize: 0x1000n,
  *   largestMapping: 1n << 30n,
- *   kinds: new Set(['ram'] as const),
+ *   kinds: new Set(['ram']),
  *   canMapReadonly: true,
  * };
  * const topology = new MemoryTopology();
@@ -143,12 +144,18 @@ export function isEmptyPlan(plan: MappingPlan<PageMapping>): boolean {
  * @example
  * ```ts
  * import { MemoryTopology } from 'flatview';
- * import { mapPages, type PlanCost, planCost, planMappings } from 'flatview/mapping';
+ * import {
+ *   type MappingRules,
+ *   mapPages,
+ *   type PlanCost,
+ *   planCost,
+ *   planMappings,
+ * } from 'flatview/mapping';
  *
- * const rules = {
+ * const rules: MappingRules = {
  *   pageSize: 0x1000n,
  *   largestMapping: 1n << 30n,
- *   kinds: new Set(['ram'] as const),
+ *   kinds: new Set(['ram']),
  *   canMapReadonly: true,
  * };
  * const topology = new MemoryTopology();

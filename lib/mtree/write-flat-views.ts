@@ -21,19 +21,19 @@ export interface FlatViewTextOptions {
  *
  * const topology = new MemoryTopology();
  * const system = topology.container('system', 1n << 64n);
- * const ram = topology.ram('pc.ram', 0x8000_0000n, { backing: 'none' });
- * system.addSubregion(0x0n, ram);
- * const window = topology.alias('shadow', ram, { offset: 0x7000_0000n, size: 0x4_0000n });
- * system.addSubregion(0xfffc_0000n, window);
+ * const vram = topology.ram('vga.vram', 0x100_0000n, { backing: 'none', owner: 'vga' });
+ * const bank = topology.alias('vga.bank', vram, { offset: 0x4_0000n, size: 0x1_0000n });
+ * system.addSubregion(0xfd00_0000n, vram);
+ * system.addSubregion(0xa_0000n, bank);
  * const memory = topology.addressSpace('memory', system);
- * const options: FlatViewTextOptions = { owners: false };
+ * const options: FlatViewTextOptions = { owners: true };
  * [...flatViewLines([memory], options)];
  * // => [
  * //   'FlatView #0',
  * //   ' AS "memory", root: system',
  * //   ' Root memory region: system',
- * //   '  0000000000000000-000000007fffffff (prio 0, ram): pc.ram',
- * //   '  00000000fffc0000-00000000ffffffff (prio 0, ram): pc.ram @0000000070000000',
+ * //   '  00000000000a0000-00000000000affff (prio 0, ram): vga.vram @0000000000040000 owner:{obj id=vga}',
+ * //   '  00000000fd000000-00000000fdffffff (prio 0, ram): vga.vram owner:{obj id=vga}',
  * //   '',
  * // ]
  * topology.close();

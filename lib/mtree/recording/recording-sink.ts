@@ -6,24 +6,27 @@ import type { Writable } from 'node:stream';
  *
  * @example
  * ```ts
+ * import { setImmediate as nextTurn } from 'node:timers/promises';
  * import { MemoryTopology } from 'flatview';
  * import { CommitRecorder, type RecorderOptions, type RecordingSink } from 'flatview/recording';
  *
- * const full: RecordingSink = {
+ * let room = 1;
+ * const disk: RecordingSink = {
  *   write: () => {
- *     if (recorder) throw new Error('no space left');
+ *     if (room-- === 0) throw new Error('no space left');
  *   },
  * };
- * const codes: string[] = [];
- * const options: RecorderOptions = { onStopped: ({ code }) => codes.push(code) };
+ * const messages: string[] = [];
+ * const options: RecorderOptions = { onStopped: ({ message }) => messages.push(message) };
  * const topology = new MemoryTopology();
  * const ram = topology.ram('pc.ram', 0x1000n, { backing: 'none' });
  * topology.addressSpace('memory', ram);
- * let recorder: CommitRecorder | undefined;
- * recorder = new CommitRecorder(topology, full, options);
+ * const recorder = new CommitRecorder(topology, disk, options);
  * ram.readonly = true;
  * recorder.flush();
- * recorder.error?.message; // => 'the recording stopped at step 1: no space left'
+ * ram.readonly; // => true
+ * await nextTurn();
+ * messages; // => ['the recording stopped at step 1: no space left']
  * topology.close();
  * ```
  */
