@@ -470,7 +470,8 @@ export interface VfioDevice extends Closable {
   /** One pwrite, as {@link read}. */
   write(region: number, offset: bigint, value: bigint, width: AccessWidth): void;
   /**
-   * Maps whole pages of a region: mmap. An access by it reaches the device; while memory decode is off or the device sleeps, it is SIGBUS.
+   * Maps whole pages of a region: mmap. An access by it reaches the device; while memory decode is off or the device sleeps, it is
+   * `ERR_MEMORY_BUS_ERROR`.
    * The device stays open in the kernel until the memory is closed, too.
    *
    * @param offset Within the region, whole pages.

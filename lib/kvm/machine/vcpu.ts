@@ -1,7 +1,7 @@
 import { isMainThread } from 'node:worker_threads';
 import { FlatviewError } from '../../errors.js';
 import { addon } from '../../native/addon.js';
-import { type KvmVcpuHandle, registerSet } from '../../native/kvm-addon.js';
+import { directAnswer, type KvmVcpuHandle, registerSet } from '../../native/kvm-addon.js';
 import { CoalescedRing, type CoalescedRingPlace } from '../coalesced-ring.js';
 import { kvmCall } from '../kvm-call.js';
 import { kvmRefusal } from '../kvm-ioctl-error.js';
@@ -217,13 +217,20 @@ export class Vcpu {
 
   /**
    * How many exits to memory were answered without JavaScript: by memory that the kernel has no slot for, such as
-   * pieces smaller than a page; and where nobody answers, which isn't published as a rejected access then.
+   * pieces smaller than a page; where nobody answers, which isn't published as a rejected access then; and by memory
+   * that didn't answer (SIGBUS), which isn't either: the guest has read ones.
    */
-  get directAnswers(): { readonly memory: number; readonly unassigned: number } {
+  get directAnswers(): {
+    readonly memory: number;
+    readonly unassigned: number;
+    readonly failed: number;
+  } {
     const vcpu = this.#open();
+    const count = (answer: number): number => addon.kvmVcpuDirectAnswers(vcpu, answer);
     return {
-      memory: addon.kvmVcpuDirectAnswers(vcpu, false),
-      unassigned: addon.kvmVcpuDirectAnswers(vcpu, true),
+      memory: count(directAnswer.memory),
+      unassigned: count(directAnswer.nobody),
+      failed: count(directAnswer.failedMemory),
     };
   }
 

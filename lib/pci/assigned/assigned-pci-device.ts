@@ -19,6 +19,7 @@ import {
 } from '../msix/msix-relocation.js';
 import { knownQuirks } from '../quirks/known-quirks.js';
 import { type Quirk, type QuirkDevice, windowsFor } from '../quirks/quirk.js';
+import { QuirkLatches, type QuirkState } from '../quirks/quirk-latches.js';
 import { AssignedBar } from './assigned-bar.js';
 import { AssignedConfig } from './assigned-config.js';
 import { BarVerdicts, type PlacedAssignedBar } from './bar-verdicts.js';
@@ -76,6 +77,8 @@ export interface AssignedPciDeviceOptions {
 export interface AssignedPciDeviceState {
   /** Its MSI-X table; `undefined` where it has none. */
   readonly msix: MsixState | undefined;
+  /** What its quirks remember. */
+  readonly quirks: readonly QuirkState[];
 }
 
 /**
@@ -137,6 +140,7 @@ export class AssignedPciDevice {
   readonly verdicts: BarVerdicts;
   readonly #options: AssignedPciDeviceOptions;
   readonly #config: AssignedConfig;
+  readonly #latches: QuirkLatches;
 
   /**
    * @throws `ERR_DEVICE_DESCRIPTION`: the device says what can't be; `ERR_BAR_LAYOUT`; `ERR_INVALID_ARGUMENT`: the MSI-X table can't be
@@ -147,6 +151,7 @@ export class AssignedPciDevice {
     this.name = device.name;
     this.#options = options;
     this.#config = new AssignedConfig(device);
+    this.#latches = new QuirkLatches(device.name);
     const found = deviceBars(device);
     const own = this.#msixOf(found);
     const guest = guestLayout({ name: device.name, found, own, relocation, pageSize });
@@ -193,22 +198,24 @@ export class AssignedPciDevice {
 
   /** What of it the configuration space doesn't say, as plain data. */
   save(): AssignedPciDeviceState {
-    return { msix: this.msix?.save() };
+    return { msix: this.msix?.save(), quirks: this.#latches.save() };
   }
 
   /**
    * Makes everything that isn't in the configuration space what {@link save} gave; call it before the bus is restored.
    *
-   * @throws `ERR_INVALID_ARGUMENT`: it is another device's state. Then nothing changes.
+   * @throws `ERR_INVALID_ARGUMENT`: it is another device's state, or one with other quirks. Then nothing changes.
    */
-  restore({ msix }: AssignedPciDeviceState): void {
+  restore({ msix, quirks }: AssignedPciDeviceState): void {
     if ((msix === undefined) !== (this.msix === undefined)) {
       throw new FlatviewError(
         'ERR_INVALID_ARGUMENT',
         `${this.name}: the state is of a device ${msix === undefined ? 'without' : 'with'} MSI-X`,
       );
     }
+    this.#latches.check(quirks);
     if (msix !== undefined) this.msix?.restore(msix);
+    this.#latches.restore(quirks);
   }
 
   /**
@@ -283,12 +290,13 @@ export class AssignedPciDevice {
         ...pendingBits,
       });
     }
-    for (const window of windowsFor(this.#options.quirks ?? knownQuirks, this.#forQuirks())) {
+    const { quirks = knownQuirks } = this.#options;
+    for (const window of windowsFor(quirks, this.#forQuirks(), this.#latches)) {
       this.bar(window.bar)?.addWindow(window);
     }
   }
 
-  #forQuirks(): QuirkDevice {
+  #forQuirks(): Omit<QuirkDevice, 'latches'> {
     const { size } = this.function.config;
     return {
       name: this.name,
@@ -316,6 +324,7 @@ export class AssignedPciDevice {
 
   #reset(): void {
     this.msix?.reset();
+    this.#latches.reset();
     // First, as the kernel may have no way to reset the device.
     this.#followCommand();
     this.#options.device.reset();

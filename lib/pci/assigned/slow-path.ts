@@ -11,8 +11,8 @@ import type { GuestMessages } from '../bus/guest-messages.js';
  *
  * - `pread`: through the device's file. The kernel answers for a device that sleeps, and for bytes that can't be mapped.
  * - `mapping`: through the mapping, where there is one, in exactly the width of the access: without a system call, and eight bytes
- *   in one piece on every kernel. While the device doesn't decode memory, or sleeps, an access to a mapping ends the process
- *   (SIGBUS); then the file is asked. Who may send the device there behind the guest's back must not choose this.
+ *   in one piece on every kernel. While the device doesn't decode memory, or sleeps, the file is asked; what doesn't answer in spite
+ *   of that, since somebody sent the device there behind the guest's back, fails as it does there.
  */
 export type SlowPathKind = 'pread' | 'mapping';
 

@@ -6,7 +6,7 @@ import type { PciBar } from '../bars/pci-bar.js';
 import { allOnes } from '../config/config-access.js';
 import { GuestMessages } from './guest-messages.js';
 import { addressText, type PciAddress, requesterId } from './pci-address.js';
-import type { PciFunction } from './pci-function.js';
+import { type PciFunction, resetTogether } from './pci-function.js';
 
 /** What a bus is made of. */
 export interface PciBusOptions {
@@ -219,9 +219,14 @@ export class PciBus {
     this.#functions.get(id)?.writeConfig(offset, size, value);
   }
 
-  /** Resets all functions. */
+  /**
+   * Resets all functions, by one transaction: no device hears of it before the BARs of all are gone.
+   *
+   * @throws `ERR_TRANSACTION_OPEN`, `ERR_CHANGE_IN_LISTENER`
+   */
   reset(): void {
-    for (const pci of this.#functions.values()) pci.reset();
+    this.space.topology.assertSettled('a bus is reset');
+    resetTogether([...this.#functions.values()], this.space);
   }
 
   /** What there is to say of the present state. */

@@ -73,7 +73,8 @@ export function configWindow(window: ConfigWindow): Quirk {
     windows: (device) => {
       const below = device.bar(bar);
       if (below === undefined) return [];
-      const state = new WindowState(window, device, below);
+      const latches = device.latches({ selected: undefined });
+      const state = new WindowState(window, device, below, latches);
       return [
         { name: `${name} address`, bar, offset: addressOffset, size: 4n, ops: state.addressOps },
         { name: `${name} data`, bar, offset: dataOffset, size: 4n, ops: state.dataOps },
@@ -82,17 +83,22 @@ export function configWindow(window: ConfigWindow): Quirk {
   };
 }
 
+interface WindowLatches {
+  /** Where in configuration space the window is; `undefined` where the device answers. */
+  selected: number | undefined;
+}
+
 class WindowState {
   readonly #window: ConfigWindow;
   readonly #device: QuirkDevice;
   readonly #below: QuirkBar;
-  /** Where in configuration space the window is; `undefined` where the device answers. */
-  #selected: number | undefined;
+  readonly #latches: WindowLatches;
 
-  constructor(window: ConfigWindow, device: QuirkDevice, below: QuirkBar) {
+  constructor(window: ConfigWindow, device: QuirkDevice, below: QuirkBar, latches: WindowLatches) {
     this.#window = window;
     this.#device = device;
     this.#below = below;
+    this.#latches = latches;
   }
 
   get addressOps(): MemoryRegionOps {
@@ -103,7 +109,7 @@ class WindowState {
         this.#below.write(addressOffset + offset, value, width);
         // The device puts together what comes in pieces: so does who asks it.
         const address = Number(this.#below.read(addressOffset, 4)) - start;
-        this.#selected = address >= 0 && address < size ? address : undefined;
+        this.#latches.selected = address >= 0 && address < size ? address : undefined;
       },
       ...fourBytes,
     };
@@ -112,14 +118,17 @@ class WindowState {
   get dataOps(): MemoryRegionOps {
     const { dataOffset } = this.#window;
     return {
-      read: (offset, width) =>
-        this.#selected === undefined
+      read: (offset, width) => {
+        const { selected } = this.#latches;
+        return selected === undefined
           ? this.#below.read(dataOffset + offset, width)
-          : this.#device.config.read(this.#selected + Number(offset), width),
+          : this.#device.config.read(selected + Number(offset), width);
+      },
       write: (offset, value, width) => {
-        if (this.#selected === undefined) {
+        const { selected } = this.#latches;
+        if (selected === undefined) {
           this.#below.write(dataOffset + offset, value, width);
-        } else this.#device.config.write(this.#selected + Number(offset), width, Number(value));
+        } else this.#device.config.write(selected + Number(offset), width, Number(value));
       },
       ...fourBytes,
     };

@@ -2,6 +2,7 @@ import type { AccessWidth } from '../../memory/host-memory.js';
 import type { BarWindow } from '../assigned/assigned-bar.js';
 import type { BarIndex } from '../bars/bar.js';
 import type { Msix } from '../msix/msix.js';
+import type { QuirkLatches } from './quirk-latches.js';
 
 /** Who a function says that it is, in its header (PCI Local Bus Specification 3.0, 6.2.1). */
 export interface PciIdentity {
@@ -55,6 +56,11 @@ export interface QuirkDevice {
   };
   /** The MSI-X table that the guest sees. */
   readonly msix: Msix | undefined;
+  /**
+   * Gives a quirk what it may remember of the guest's accesses: numbers by name, which are `initial` at first and after a reset of the
+   * device, and go with its snapshots. What a quirk remembers elsewhere is lost with those.
+   */
+  latches<Values extends { [Name in keyof Values]: number | undefined }>(initial: Values): Values;
 }
 
 /** A window of a quirk, and the BAR that it lies in. */
@@ -65,7 +71,7 @@ export interface QuirkWindow extends BarWindow {
 
 /**
  * What has to be emulated of a device that works otherwise as it is: windows in its BARs, and which devices they are for. What a
- * window remembers belongs to one device: {@link windows} is called once for each.
+ * window remembers belongs to one device ({@link QuirkDevice.latches}): {@link windows} is called once for each.
  */
 export interface Quirk {
   /** Shown in dumps and explanations. */
@@ -159,10 +165,16 @@ export function isMatch({ vendorId, deviceIds, baseClass }: QuirkMatch, of: PciI
   );
 }
 
-/** The windows of those `quirks` that are for `device`, as far as it has room for them. */
-export function windowsFor(quirks: readonly Quirk[], device: QuirkDevice): QuirkWindow[] {
+/** The windows of those `quirks` that are for `device`, as far as it has room for them. What they remember is kept in `latches`. */
+export function windowsFor(
+  quirks: readonly Quirk[],
+  device: Omit<QuirkDevice, 'latches'>,
+  latches: QuirkLatches,
+): QuirkWindow[] {
   return quirks
     .filter(({ match }) => isMatch(match, device.identity))
-    .flatMap((quirk) => quirk.windows(device))
+    .flatMap((quirk) =>
+      quirk.windows({ ...device, latches: (initial) => latches.keep(quirk.name, initial) }),
+    )
     .filter(({ bar, offset, size }) => offset + size <= (device.bar(bar)?.size ?? 0n));
 }
