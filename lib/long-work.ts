@@ -9,7 +9,24 @@ export interface WorkProgress {
   readonly total: number | undefined;
 }
 
-/** What everything can be given that takes long. */
+/**
+ * What everything can be given that takes long.
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { type LongWorkOptions, readTopologyAsync, type WorkProgress } from 'flatview';
+ *
+ * const said: WorkProgress[] = [];
+ * const options: LongWorkOptions = {
+ *   signal: AbortSignal.timeout(60_000),
+ *   onProgress: (progress) => said.push(progress),
+ * };
+ * const dump = readFileSync('examples/dumps/pc-i440fx.txt.gz');
+ * const { document } = await readTopologyAsync(dump, options);
+ * document.regions.length; // => 148
+ * ```
+ */
 export interface LongWorkOptions {
   /** Stops it: the promise is rejected with the signal's reason, and all is left as it was before the call. */
   readonly signal?: AbortSignal | undefined;

@@ -56,11 +56,12 @@ const maxSize = 1n << 62n;
  *
  * @example
  * ```ts
- * import { HostMemory, type HostMemoryOptions } from 'flatview';
+ * import { type AccessWidth, HostMemory, type HostMemoryOptions } from 'flatview';
  *
  * const options: HostMemoryOptions = { shared: true };
  * using memory = HostMemory.allocate(0x1000n, options);
- * memory.store(0x10n, 4, 0x1234_5678n);
+ * const width: AccessWidth = 4;
+ * memory.store(0x10n, width, 0x1234_5678n);
  * memory.load(0x12n, 2); // => 0x1234n
  * memory.window(0x10n, 4); // => Uint8Array.of(0x78, 0x56, 0x34, 0x12)
  * memory.load(0x1000n, 1); // throws ERR_ADDRESS_RANGE

@@ -23,6 +23,17 @@ export interface ReadTopology {
  * is shows in the content.
  *
  * @throws `ERR_MALFORMED_INPUT` with the place or line that can't be understood; `ERR_INPUT_TOO_LARGE`
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { type ReadTopology, readTopology } from 'flatview';
+ *
+ * const read: ReadTopology = readTopology(readFileSync('examples/dumps/pc-i440fx.txt.gz'));
+ * read.document.regions.length; // => 148
+ * read.notes.every(({ confirmed }) => confirmed); // => true
+ * readTopology(Buffer.from('(qemu) quit')); // throws ERR_MALFORMED_INPUT
+ * ```
  */
 export function readTopology(bytes: Uint8Array): ReadTopology {
   return atOnce(readTopologySteps(bytes));
@@ -33,6 +44,13 @@ export function readTopology(bytes: Uint8Array): ReadTopology {
  * tree is rendered.
  *
  * @throws As {@link readTopology}; the signal's reason.
+ *
+ * @example
+ * ```ts
+ * import { readTopologyAsync } from 'flatview';
+ *
+ * await readTopologyAsync(Buffer.from('(qemu) quit')); // throws ERR_MALFORMED_INPUT
+ * ```
  */
 export function readTopologyAsync(
   bytes: Uint8Array,
