@@ -266,7 +266,7 @@ export class HostMemory {
     const first = toAddress(offset, 'offset');
     const size = toSize(length, 'length');
     this.#refuseDevice();
-    if (this.isLent || typeof source !== 'number') {
+    if (this.isLent) {
       throw new FlatviewError('ERR_INVALID_ARGUMENT', `${this.#name} is lent: its owner discards`);
     }
     this.#checkPages(first, size);
@@ -274,7 +274,7 @@ export class HostMemory {
     if (failure !== undefined) throw systemCallError(`discarding ${this.#name}`, failure);
   }
 
-  /** @internal The addon's handle; `undefined` for bytes of the caller's, which can move, and once closed. */
+  /** @internal The addon's handle; `undefined` for memory that is an array, which can move, and once closed. */
   get handle(): HostMemoryHandle | undefined {
     return typeof this.#source === 'number' ? this.#source : undefined;
   }
@@ -284,9 +284,10 @@ export class HostMemory {
     const source = this.#source;
     this.#source = undefined;
     this.#windows.clear();
-    if (typeof source !== 'number') return;
+    if (source === undefined) return;
     abandoned.unregister(this);
-    addon.hostMemoryClose(source);
+    // A lent array is its owner's, who still uses it.
+    if (typeof source === 'number' || !this.isLent) addon.hostMemoryClose(source);
   }
 
   [Symbol.dispose](): void {
