@@ -1,11 +1,8 @@
-import { FlatviewError } from '../../errors.js';
+import { FlatviewError, needsLinux } from '../../errors.js';
 import type { KvmAddon } from '../kvm-addon.js';
 import type { ReaderAddon } from '../reader-addon.js';
 import type { VfioAddon } from '../vfio-addon.js';
 import type { EngineAddon } from '../engine-addon.js';
-
-/** Where people read on. */
-const guide = 'docs/install.md';
 
 /** Says why something takes the native addon, and what this process has instead of it. */
 export class NativeOnly {
@@ -18,15 +15,13 @@ export class NativeOnly {
 
   /** The error of an attempt at `what`, which the native addon does on Linux: `ERR_NEEDS_NATIVE_ADDON`. */
   error(what: string): FlatviewError {
-    const message = `${what} takes flatview's native addon, and this process has its engine as WebAssembly instead: ${this.#why} (${guide})`;
+    const message = `${what} takes flatview's native addon, and this process has its engine as WebAssembly instead: ${this.#why} (docs/install.md)`;
     return new FlatviewError('ERR_NEEDS_NATIVE_ADDON', message);
   }
 
   /** The error of an attempt at `what`, which is a part of Linux: `ERR_NEEDS_LINUX` where this is another system. */
   kernelError(what: string): FlatviewError {
-    if (process.platform === 'linux') return this.error(what);
-    const message = `${what} needs Linux, and this is ${process.platform}. Here work topologies and all that reads them, PCI, and the simulated kernels of flatview/simulated (${guide})`;
-    return new FlatviewError('ERR_NEEDS_LINUX', message);
+    return process.platform === 'linux' ? this.error(what) : needsLinux(what);
   }
 }
 

@@ -1,4 +1,4 @@
-import { FlatviewError } from '../../errors.js';
+import { FlatviewError, needsLinux } from '../../errors.js';
 import { type DeviceFacts, deviceObstacles, type JudgedBar } from './device-obstacles.js';
 import { type HostPciDevice, readHostDevices } from './host-device.js';
 import { type HostFileProblem, HostFiles, type HostRoots, thisHost } from './host-files.js';
@@ -65,15 +65,14 @@ export interface PreflightReport {
  * kernel and nothing else: it opens no device, and doesn't read configuration space, which would wake devices up.
  *
  * @throws `ERR_INVALID_ARGUMENT` for an address that is none or that no device has, and for a page size that is none;
- * `ERR_MALFORMED_INPUT` where there is no sysfs with PCI devices.
+ * `ERR_MALFORMED_INPUT` where there is no sysfs with PCI devices; `ERR_NEEDS_LINUX` of this machine, if it has another system.
  */
 export function preflight(options: PreflightOptions = {}): PreflightReport {
-  const files = new HostFiles(options.roots ?? thisHost);
+  const roots = options.roots ?? thisHost;
+  const files = new HostFiles(roots);
   const pageSize = checkedPageSize(options.pageSize) ?? readPageSize(files) ?? 4096n;
   const devices = readHostDevices(files);
-  if (devices === undefined) {
-    throw new FlatviewError('ERR_MALFORMED_INPUT', 'there is no bus/pci/devices in sysfs');
-  }
+  if (devices === undefined) throw noDevices(roots);
   const chosen = options.address === undefined ? devices : [findDevice(devices, options.address)];
   const ioMemory = readIoMemory(files);
   const facts: HostFacts = {
@@ -91,6 +90,13 @@ export function preflight(options: PreflightOptions = {}): PreflightReport {
   const map = new HostAddressMap(devices, ioMemory);
   const reports = chosen.map((device) => reportDevice(device, host, map, files));
   return { host, devices: reports, problems: files.problems };
+}
+
+function noDevices({ sys }: HostRoots): FlatviewError {
+  if (process.platform !== 'linux' && sys === thisHost.sys) {
+    return needsLinux('looking at the PCI devices of this machine');
+  }
+  return new FlatviewError('ERR_MALFORMED_INPUT', 'there is no bus/pci/devices in sysfs');
 }
 
 function checkedPageSize(size: bigint | undefined): bigint | undefined {
