@@ -4,8 +4,8 @@
 //   node scripts/prebuild.mjs [--this-platform]
 //
 // C++'s runtime is linked into the addon, and the C library through a stand-in that has only what all of them have
-// (portable-libc.mjs). All architectures are built, which takes a cross compiler, unless it is to be this platform only;
-// WebAssembly always is.
+// (portable-libc.mjs). All architectures are built, which takes a cross compiler, unless it is to be this platform only:
+// then WebAssembly isn't built either.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
@@ -74,6 +74,6 @@ const wanted = architectures.filter(
   ({ arch }) => !values['this-platform'] || arch === process.arch,
 );
 assertCompilers(wanted);
-run(process.execPath, ['scripts/build-wasm.mjs']);
+if (!values['this-platform']) run(process.execPath, ['scripts/build-wasm.mjs']);
 const files = wanted.map(build);
 run(process.execPath, ['scripts/check-portable.mjs', ...files]);

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
-import { FlatviewError, needsLinux } from '../errors.js';
+import { FlatviewError } from '../errors.js';
+import { needsLinux } from '../needs-linux.js';
 
 /** A PCI device, and who drives it. */
 export interface DrivenDevice {

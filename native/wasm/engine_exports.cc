@@ -20,7 +20,6 @@
 #include "engine/flat_view.h"
 #include "engine/status.h"
 
-// NOLINTNEXTLINE(cppcoreguidelines-macro-usage): an attribute takes no constant
 #define FLATVIEW_EXPORT(name) [[clang::export_name(#name)]]
 
 namespace flatview::wasm {
@@ -45,7 +44,7 @@ uint64_t Address(uint32_t low, uint32_t high) { return uint64_t{high} << 32 | lo
 
 FlatViewPtr PresentView(const Engine& engine, uint32_t space) {
   static const FlatViewPtr empty = std::make_shared<const engine::FlatView>();
-  FlatViewPtr view = engine.View(space);
+  const FlatViewPtr view = engine.View(space);
   return view != nullptr ? view : empty;
 }
 
@@ -56,6 +55,7 @@ FLATVIEW_EXPORT(answer) FlatRange* Answer() { return answer.data(); }
 FLATVIEW_EXPORT(batchCreate) std::byte* BatchCreate(uint32_t records) {
   return std::make_unique<std::byte[]>(size_t{records} * engine::kRecordBytes).release();
 }
+
 FLATVIEW_EXPORT(batchDestroy) void BatchDestroy(std::byte* batch) {
   const std::unique_ptr<std::byte[]> destroyed(batch);
 }
@@ -64,9 +64,11 @@ FLATVIEW_EXPORT(engineCreate) Engine* EngineCreate(uint32_t self_check) {
   const Engine::Options options = {.budget = {}, .self_check = self_check != 0};
   return std::make_unique<Engine>(options).release();
 }
+
 FLATVIEW_EXPORT(engineDestroy) void EngineDestroy(Engine* engine) {
   const std::unique_ptr<Engine> destroyed(engine);
 }
+
 FLATVIEW_EXPORT(enginePending) uint32_t EnginePending(const Engine* engine) {
   return engine->pending() ? 1 : 0;
 }
@@ -79,21 +81,26 @@ int32_t EngineCommit(Engine* engine, const std::byte* batch, uint32_t records) {
   answer[0].first = status.subject;
   return static_cast<int32_t>(status.refusal);
 }
+
 // REQUIRES: a commit is pending.
 FLATVIEW_EXPORT(enginePublish) void EnginePublish(Engine* engine) { engine->Publish(); }
+
 FLATVIEW_EXPORT(engineRollback) void EngineRollback(Engine* engine) { engine->Rollback(); }
 
 // The last commit's changes, until the next commit.
 FLATVIEW_EXPORT(engineChanges) const uint64_t* EngineChanges(const Engine* engine) {
   return engine->changes().data();
 }
+
 FLATVIEW_EXPORT(engineChangeWords) uint32_t EngineChangeWords(const Engine* engine) {
   return static_cast<uint32_t>(engine->changes().size());
 }
+
 // What the self-check found last, in ASCII.
 FLATVIEW_EXPORT(engineMessage) const char* EngineMessage(const Engine* engine) {
   return engine->self_check_message().data();
 }
+
 FLATVIEW_EXPORT(engineMessageBytes) uint32_t EngineMessageBytes(const Engine* engine) {
   return static_cast<uint32_t>(engine->self_check_message().size());
 }
@@ -101,9 +108,11 @@ FLATVIEW_EXPORT(engineMessageBytes) uint32_t EngineMessageBytes(const Engine* en
 FLATVIEW_EXPORT(viewSerial) double ViewSerial(const Engine* engine, uint32_t space) {
   return static_cast<double>(PresentView(*engine, space)->serial());
 }
+
 FLATVIEW_EXPORT(viewAcquire) HeldView* ViewAcquire(const Engine* engine, uint32_t space) {
   return std::make_unique<HeldView>(PresentView(*engine, space)).release();
 }
+
 // Whether it is another view than before.
 FLATVIEW_EXPORT(viewRenew)
 uint32_t ViewRenew(HeldView* held, const Engine* engine, uint32_t space) {
@@ -112,10 +121,13 @@ uint32_t ViewRenew(HeldView* held, const Engine* engine, uint32_t space) {
   held->view = std::move(present);
   return is_another ? 1 : 0;
 }
+
 FLATVIEW_EXPORT(viewRelease) void ViewRelease(HeldView* held) {
   const std::unique_ptr<HeldView> released(held);
 }
+
 FLATVIEW_EXPORT(viewRoot) uint32_t ViewRoot(const HeldView* held) { return held->view->root(); }
+
 FLATVIEW_EXPORT(viewRangeCount) uint32_t ViewRangeCount(const HeldView* held) {
   return static_cast<uint32_t>(held->view->size());
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import path from 'node:path';
 import { suite, test } from 'node:test';
 import { noKvm } from '../kvm/real-mode-guest.js';
+import { noNativeAddon } from '../native-addon.js';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 
@@ -22,7 +23,8 @@ function programs(document: string): string[] {
 suite('The programs in the documents run', () => {
   for (const document of documents) {
     for (const [i, program] of programs(document).entries()) {
-      const skip = program.includes('Kvm.open(') && noKvm;
+      const skip =
+        (program.includes('Kvm.open(') && noKvm) || (program.includes('.share(') && noNativeAddon);
       test(`${document}: program ${i + 1}`, { skip }, () => {
         const folder = mkdtempSync(path.join(root, 'dist/example-'));
         try {

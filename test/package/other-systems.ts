@@ -8,14 +8,28 @@ import { foreignEnvironment } from '../foreign-environment.js';
 export interface Disguise {
   readonly platform: string;
   readonly arch: string;
+  /** What is said of an attempt at KVM, VFIO or iommufd. */
+  readonly kernelRefusal: RegExp;
+  /** What is said of a search for a PCI device in sysfs. */
+  readonly deviceRefusal: RegExp;
 }
 
 /** Systems for which no native addon is shipped. */
 export const disguises: readonly Disguise[] = [
-  { platform: 'darwin', arch: 'arm64' },
-  { platform: 'win32', arch: 'x64' },
-  { platform: 'linux', arch: 'riscv64' },
+  withoutLinux('darwin', 'arm64'),
+  withoutLinux('win32', 'x64'),
+  {
+    platform: 'linux',
+    arch: 'riscv64',
+    kernelRefusal: /^ERR_NEEDS_NATIVE_ADDON .* native addon.*: none is shipped for linux-riscv64/,
+    deviceRefusal: /^ERR_PASSTHROUGH /,
+  },
 ];
+
+function withoutLinux(platform: string, arch: string): Disguise {
+  const refusal = new RegExp(`^ERR_NEEDS_LINUX .* needs Linux, and this is ${platform}\\.`);
+  return { platform, arch, kernelRefusal: refusal, deviceRefusal: refusal };
+}
 
 /** Why there is no engine as WebAssembly to be packed; `undefined` where it can be built. */
 export function whyNoWasm(): string | undefined {
@@ -42,14 +56,7 @@ export function runDisguised(
   ...args: string[]
 ): Outcome {
   const preload = path.join(folder, 'disguise.mjs');
-  writeFileSync(
-    preload,
-    `for (const [name, value] of Object.entries(${JSON.stringify(disguise ?? {})})) {
-  Object.defineProperty(process, name, { value });
-}
-${disguise === undefined ? '' : "process.dlopen = () => { throw new Error('no addon for this system'); };"}
-`,
-  );
+  writeFileSync(preload, disguise === undefined ? '' : disguiseProgram(disguise));
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     ['--import', pathToFileURL(preload).href, program, ...args],
@@ -60,4 +67,13 @@ ${disguise === undefined ? '' : "process.dlopen = () => { throw new Error('no ad
     },
   );
   return { status, stdout, stderr };
+}
+
+function disguiseProgram({ platform, arch }: Disguise): string {
+  return `
+for (const [name, value] of Object.entries(${JSON.stringify({ platform, arch })})) {
+  Object.defineProperty(process, name, { value });
+}
+process.dlopen = () => { throw new Error('no addon of this machine'); };
+`;
 }

@@ -23,7 +23,8 @@ export function arrayMemory(only: NativeOnly): HostMemoryAddon {
     hostMemoryAllocate(size, shared, hugePageSize, _transparentHugePages, name) {
       if (shared) throw only.error(`shared memory (${name})`);
       if (hugePageSize > 0n) throw only.error(`memory of huge pages (${name})`);
-      if (size > maxSize) throw only.error(`memory of more than 4 GiB (${name}: ${hex(size)} bytes)`);
+      if (size > maxSize)
+        throw only.error(`memory of more than 4 GiB (${name}: ${hex(size)} bytes)`);
       return allocate(size, name);
     },
     hostMemoryAt: (address, size) => addresses.bytesAt(address, size) ?? notMapped(address, size),
@@ -36,9 +37,9 @@ export function arrayMemory(only: NativeOnly): HostMemoryAddon {
     // What a handle is taken for; the array shows the memory itself.
     hostMemoryWindow: (memory) => wrongHandle(memory),
     hostMemoryRelease: (memory) => wrongHandle(memory),
-    hostMemoryLoad: (source, offset, width) => load(viewOf(source, offset, width), width),
+    hostMemoryLoad: (source, offset, width) => loads[width](viewOf(source, offset, width)),
     hostMemoryStore: (source, offset, width, value) =>
-      store(viewOf(source, offset, width), width, value),
+      stores[width](viewOf(source, offset, width), value),
     hostMemoryCopyOut: (source, offset, into) => into.set(partOf(source, offset, into.length)),
     hostMemoryCopyIn: (source, offset, from) => partOf(source, offset, from.length).set(from),
     hostMemoryDiscard(source, offset, length) {
@@ -64,32 +65,21 @@ function allocate(size: bigint, name: string): Uint8Array {
   }
 }
 
-function load(view: DataView, width: AccessWidth): bigint {
-  switch (width) {
-    case 1:
-      return BigInt(view.getUint8(0));
-    case 2:
-      return BigInt(view.getUint16(0, true));
-    case 4:
-      return BigInt(view.getUint32(0, true));
-    case 8:
-      return view.getBigUint64(0, true);
-  }
-}
+/** Loads of each width, in the byte order of every processor that this is for. */
+const loads: Readonly<Record<AccessWidth, (view: DataView) => bigint>> = {
+  1: (view) => BigInt(view.getUint8(0)),
+  2: (view) => BigInt(view.getUint16(0, true)),
+  4: (view) => BigInt(view.getUint32(0, true)),
+  8: (view) => view.getBigUint64(0, true),
+};
 
-function store(view: DataView, width: AccessWidth, value: bigint): void {
-  const low = Number(value & 0xffff_ffffn);
-  switch (width) {
-    case 1:
-      return view.setUint8(0, low);
-    case 2:
-      return view.setUint16(0, low, true);
-    case 4:
-      return view.setUint32(0, low, true);
-    case 8:
-      return view.setBigUint64(0, value, true);
-  }
-}
+/** Stores of the low bytes of a value. */
+const stores: Readonly<Record<AccessWidth, (view: DataView, value: bigint) => void>> = {
+  1: (view, value) => view.setUint8(0, Number(value & 0xffn)),
+  2: (view, value) => view.setUint16(0, Number(value & 0xffffn), true),
+  4: (view, value) => view.setUint32(0, Number(value & 0xffff_ffffn), true),
+  8: (view, value) => view.setBigUint64(0, value, true),
+};
 
 /** As the kernel says it: ENOMEM. */
 function notMapped(address: bigint, size: bigint): SystemCallFailure {

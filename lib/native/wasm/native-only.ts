@@ -1,8 +1,9 @@
-import { FlatviewError, needsLinux } from '../../errors.js';
+import { FlatviewError } from '../../errors.js';
+import { needsLinux } from '../../needs-linux.js';
+import type { EngineAddon } from '../engine-addon.js';
 import type { KvmAddon } from '../kvm-addon.js';
 import type { ReaderAddon } from '../reader-addon.js';
 import type { VfioAddon } from '../vfio-addon.js';
-import type { EngineAddon } from '../engine-addon.js';
 
 /** Says why something takes the native addon, and what this process has instead of it. */
 export class NativeOnly {

@@ -1,4 +1,5 @@
-import { FlatviewError, needsLinux } from '../../errors.js';
+import { FlatviewError } from '../../errors.js';
+import { needsLinux } from '../../needs-linux.js';
 import { type DeviceFacts, deviceObstacles, type JudgedBar } from './device-obstacles.js';
 import { type HostPciDevice, readHostDevices } from './host-device.js';
 import { type HostFileProblem, HostFiles, type HostRoots, thisHost } from './host-files.js';
