@@ -4,7 +4,6 @@ import { endianness } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FlatviewError } from '../errors.js';
-import { loadWasmAddon } from './wasm/wasm-addon.js';
 
 const require = createRequire(import.meta.url);
 
@@ -55,8 +54,11 @@ export function loadAddon(packageRoot: string = findPackageRoot()): unknown {
 
 /** @param failures Why native addons that exist did not load. */
 function loadWebAssembly(file: string, failures: readonly Error[]): unknown {
-  if (endianness() === 'BE') throw new Error(`${file} is for little-endian processors`);
+  if (endianness() === 'BE')
+    throw new Error(`${file} is for little-endian processors, as all of flatview is`);
   const why = whyNoNativeAddon(failures);
+  // Not imported above: whoever has the native addon would wait for seven files more.
+  const { loadWasmAddon }: typeof import('./wasm/wasm-addon.js') = require('./wasm/wasm-addon.js');
   const addon = loadWasmAddon(file, why);
   const isChosen = process.env['FLATVIEW_ADDON'] !== undefined;
   if (!isChosen && (failures.length > 0 || shipped.includes(platform))) {
@@ -69,11 +71,13 @@ function loadWebAssembly(file: string, failures: readonly Error[]): unknown {
 function whyNoNativeAddon([failure]: readonly Error[]): string {
   const chosen = process.env['FLATVIEW_ADDON'];
   if (chosen !== undefined) return `FLATVIEW_ADDON is ${chosen}`;
-  const machine = `${platform} (${cLibrary()})`;
-  if (failure !== undefined) return `on ${machine}, ${failure.message.split('\n', 1)}`;
+  if (failure !== undefined) {
+    const [firstLine] = failure.message.split('\n', 1);
+    return `on ${platform} (${cLibrary()}), ${firstLine}`;
+  }
   if (shipped.includes(platform)) return `prebuilds/${platform}/flatview.node is not there`;
   return process.platform === 'linux'
-    ? `none is shipped for ${machine}; it can be compiled`
+    ? `none is shipped for ${platform}; it can be compiled`
     : `there is none for ${process.platform}`;
 }
 

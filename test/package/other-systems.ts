@@ -42,7 +42,7 @@ export function whyNoWasm(): string | undefined {
 }
 
 /** What a command left. */
-interface Outcome {
+export interface Outcome {
   readonly status: number | null;
   readonly stdout: string;
   readonly stderr: string;

@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
 import { foreignEnvironment } from '../foreign-environment.js';
 import { importsOf, loadUnderMusl, muslFunctions, whyNoMusl } from './musl-host.js';
-import { disguises, runDisguised, whyNoWasm } from './other-systems.js';
+import { disguises, type Outcome, runDisguised, whyNoWasm } from './other-systems.js';
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -286,6 +286,9 @@ ${body}`,
     assert.equal(run(scratch, command, '--version').trim(), version);
   });
 
+  /** What commands say without a disguise. */
+  const undisguised = new Map<string, Outcome>();
+
   for (const disguise of disguises) {
     describe(`on ${disguise.platform}-${disguise.arch}, as far as a disguise goes`, () => {
       const installed = () => path.join(scratch, 'node_modules/flatview');
@@ -302,8 +305,10 @@ ${body}`,
           ['mtree', dump, '--json'],
           ['replay', path.join(installed(), 'examples/recordings/pc-seabios.fvr.gz')],
         ]) {
-          const here = runDisguised(undefined, scratch, command(), ...args);
-          assert.ok(here.stdout.length > 100, here.stderr);
+          const key = args.join(' ');
+          const here = undisguised.get(key) ?? runDisguised(undefined, scratch, command(), ...args);
+          undisguised.set(key, here);
+          assert.notEqual(here.stdout, '');
           assert.deepEqual(runDisguised(disguise, scratch, command(), ...args), here);
         }
       });

@@ -70,10 +70,15 @@ export interface PreflightReport {
  */
 export function preflight(options: PreflightOptions = {}): PreflightReport {
   const roots = options.roots ?? thisHost;
+  if (process.platform !== 'linux' && roots.sys === thisHost.sys) {
+    throw needsLinux('looking at the PCI devices of this machine');
+  }
   const files = new HostFiles(roots);
   const pageSize = checkedPageSize(options.pageSize) ?? readPageSize(files) ?? 4096n;
   const devices = readHostDevices(files);
-  if (devices === undefined) throw noDevices(roots);
+  if (devices === undefined) {
+    throw new FlatviewError('ERR_MALFORMED_INPUT', 'there is no bus/pci/devices in sysfs');
+  }
   const chosen = options.address === undefined ? devices : [findDevice(devices, options.address)];
   const ioMemory = readIoMemory(files);
   const facts: HostFacts = {
@@ -91,13 +96,6 @@ export function preflight(options: PreflightOptions = {}): PreflightReport {
   const map = new HostAddressMap(devices, ioMemory);
   const reports = chosen.map((device) => reportDevice(device, host, map, files));
   return { host, devices: reports, problems: files.problems };
-}
-
-function noDevices({ sys }: HostRoots): FlatviewError {
-  if (process.platform !== 'linux' && sys === thisHost.sys) {
-    return needsLinux('looking at the PCI devices of this machine');
-  }
-  return new FlatviewError('ERR_MALFORMED_INPUT', 'there is no bus/pci/devices in sysfs');
 }
 
 function checkedPageSize(size: bigint | undefined): bigint | undefined {
