@@ -303,7 +303,12 @@ ${body}`,
           ['lint', dump],
           ['map', dump, '--to', '0x100000'],
           ['mtree', dump, '--json'],
-          ['replay', path.join(installed(), 'examples/recordings/pc-seabios.fvr.gz')],
+          [
+            'replay',
+            path.join(installed(), 'examples/recordings/pc-seabios.fvr.gz'),
+            '--step',
+            '30',
+          ],
         ]) {
           const key = args.join(' ');
           const here = undisguised.get(key) ?? runDisguised(undefined, scratch, command(), ...args);
