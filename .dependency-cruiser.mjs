@@ -46,6 +46,20 @@ export default {
       to: { path: '^lib/native/' },
     },
     {
+      name: 'regions-stand-on-commit-and-that-on-views',
+      severity: 'error',
+      comment: 'Within lib/memory. (Types may refer to each other.)',
+      from: { path: '^lib/memory/(views|commit)/' },
+      to: { path: '^lib/memory/(regions|listeners|explain|access)/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'views-stand-alone',
+      severity: 'error',
+      comment: 'Within lib/memory. (Types may refer to each other.)',
+      from: { path: '^lib/memory/views/' },
+      to: { path: '^lib/memory/commit/', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'no-cycle',
       severity: 'error',
       comment: 'Modules that load each other have no first one. (Types may refer to each other.)',

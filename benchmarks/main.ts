@@ -25,7 +25,7 @@ interface Options {
   readonly writeDocs: boolean;
 }
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const lastRun = path.join(root, 'benchmarks/results/last-run.json');
 const thorough: Effort = { trials: 5, warmUpNs: 1e9, minimumNs: 250e6, maximumNs: 3e9 };
 const quick: Effort = { trials: 3, warmUpNs: 0.6e9, minimumNs: 50e6, maximumNs: 0.5e9 };

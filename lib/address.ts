@@ -3,6 +3,17 @@ import { FlatviewError } from './errors.js';
 /**
  * An address, offset or size in bytes as a caller may write it: a bigint, or a number where that is exact
  * (a safe integer). Results are always bigint.
+ *
+ * @example
+ * ```ts
+ * import { type AddressLike, MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const sizeOf = (size: AddressLike) => topology.container('system', size).size;
+ * sizeOf(0x1000); // => 0x1000n
+ * sizeOf(1n << 64n); // => 0x1_0000_0000_0000_0000n
+ * sizeOf(0.5); // throws ERR_ADDRESS_RANGE
+ * ```
  */
 export type AddressLike = bigint | number;
 

@@ -1,6 +1,13 @@
 /**
  * Every code that a {@link FlatviewError} can carry, with what it means. Codes are stable: programs match
  * `error.code`, people read `error.message`.
+ *
+ * @example
+ * ```ts
+ * import { errorCodes } from 'flatview';
+ *
+ * errorCodes.ERR_REGION_MAPPED; // => 'The region is a subregion already.'
+ * ```
  */
 export const errorCodes = {
   ERR_ADDON_NOT_FOUND: 'The native addon could not be loaded on this platform.',
@@ -62,7 +69,17 @@ export const errorCodes = {
 /** The stable code of a {@link FlatviewError}. */
 export type ErrorCode = keyof typeof errorCodes;
 
-/** What an error can carry beside its code and message. */
+/**
+ * What an error can carry beside its code and message.
+ *
+ * @example
+ * ```ts
+ * import { type ErrorDetails, FlatviewError } from 'flatview';
+ *
+ * const details: ErrorDetails = { errno: 'ENOSPC', syscall: 'KVM_SET_USER_MEMORY_REGION(slot 0)' };
+ * new FlatviewError('ERR_SYSTEM_CALL', 'no slot is left', details).errno; // => 'ENOSPC'
+ * ```
+ */
 export interface ErrorDetails {
   /** The error that led to this one. */
   readonly cause?: unknown;
@@ -78,8 +95,32 @@ export interface ErrorDetails {
   readonly line?: number;
 }
 
-/** The one class of error that this package throws: an embedder's mistake or a kernel's refusal. */
+/**
+ * The one class of error that this package throws: an embedder's mistake or a kernel's refusal.
+ *
+ * @example
+ * ```ts
+ * import { type ErrorCode, FlatviewError, MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * const ram = topology.ram('pc.ram', 0x1000n);
+ * system.addSubregion(0x0n, ram);
+ *
+ * function codeOf(attempt: () => void): ErrorCode | undefined {
+ *   try {
+ *     attempt();
+ *   } catch (error) {
+ *     if (error instanceof FlatviewError) return error.code;
+ *     throw error;
+ *   }
+ *   return undefined;
+ * }
+ * codeOf(() => system.addSubregion(0x1000n, ram)); // => 'ERR_REGION_MAPPED'
+ * ```
+ */
 export class FlatviewError extends Error {
+  /** Tells it from other errors where there is no class to compare with, as after it crossed to another thread. */
   override readonly name: string = 'FlatviewError';
   /** Stable code, one of {@link errorCodes}. */
   readonly code: ErrorCode;

@@ -1,3 +1,10 @@
+/**
+ * The memory core of a virtual machine monitor: a tree of memory regions, the flat view that it renders to, listeners that hear of
+ * each change, and topologies as text and as documents.
+ *
+ * @module flatview
+ */
+
 export type { AddressLike } from './address.js';
 export { type ErrorCode, type ErrorDetails, errorCodes, FlatviewError } from './errors.js';
 export type { Rejection, RejectionReason } from './memory/access/access.js';
@@ -16,11 +23,18 @@ export type {
   ValidAccesses,
 } from './memory/access/memory-region-ops.js';
 export type { AddressSpace } from './memory/address-space.js';
-export type { AliasOptions, AliasRegion } from './memory/alias-region.js';
-export type { CoalescedRange } from './memory/coalesced-range.js';
-export type { CommitEdit, CommitObserver } from './memory/commit-observer.js';
-export type { ConsumerVerdict } from './memory/consumer-verdict.js';
-export { type DirtyBitmap, type DirtySnapshot, dirtyPageSize } from './memory/dirty-bitmap.js';
+export type { CommitEdit, CommitObserver } from './memory/commit/commit-observer.js';
+export {
+  type DirtyLogClient,
+  dirtyLogClients,
+  type RegionKind,
+} from './memory/commit/region-state.js';
+export {
+  type DirtyBitmap,
+  type DirtySnapshot,
+  dirtyPageSize,
+} from './memory/dirty/dirty-bitmap.js';
+export type { ConsumerVerdict } from './memory/explain/consumer-verdict.js';
 export type {
   ExplainedRegion,
   Explanation,
@@ -29,16 +43,14 @@ export type {
   ShadowCode,
   ShadowedRegion,
   ShadowReason,
-} from './memory/explain.js';
-export type { FlatRange, FlatView } from './memory/flat-view.js';
-export {
-  FlatViewReader,
-  type RegionInfo,
-  type SharedAddressSpace,
-} from './memory/flat-view-reader.js';
+} from './memory/explain/explain.js';
 export { type AccessWidth, HostMemory, type HostMemoryOptions } from './memory/host-memory.js';
-export type { IoRegion } from './memory/io-region.js';
-export type { IoEventFd } from './memory/ioeventfd.js';
+export type { MemoryListener } from './memory/listeners/memory-listener.js';
+export type { OffsetRange } from './memory/range-set.js';
+export type { AliasOptions, AliasRegion } from './memory/regions/alias-region.js';
+export type { CoalescedRange } from './memory/regions/coalesced-range.js';
+export type { IoRegion } from './memory/regions/io-region.js';
+export type { IoEventFd } from './memory/regions/ioeventfd.js';
 export type {
   IommuAccess,
   IommuEvent,
@@ -48,20 +60,24 @@ export type {
   IommuOps,
   IommuPermission,
   IommuTranslation,
-} from './memory/iommu.js';
-export type { IommuRegion } from './memory/iommu-region.js';
-export type { MemoryListener } from './memory/memory-listener.js';
-export type { MemoryRegion, RegionOptions } from './memory/memory-region.js';
+} from './memory/regions/iommu.js';
+export type { IommuRegion } from './memory/regions/iommu-region.js';
+export type { MemoryRegion, RegionOptions } from './memory/regions/memory-region.js';
 export {
   type RamDiscardListener,
   RamDiscardManager,
   type RamDiscardOptions,
-} from './memory/ram-discard-manager.js';
-export type { RamOptions, RamRegion } from './memory/ram-region.js';
-export { type DirtyLogClient, dirtyLogClients, type RegionKind } from './memory/region-state.js';
-export type { RomDeviceOptions, RomDeviceRegion } from './memory/rom-device-region.js';
-export type { MemoryRegionSection } from './memory/section.js';
+} from './memory/regions/ram-discard-manager.js';
+export type { RamOptions, RamRegion } from './memory/regions/ram-region.js';
+export type { RomDeviceOptions, RomDeviceRegion } from './memory/regions/rom-device-region.js';
 export { MemoryTopology, type TopologyOptions } from './memory/topology.js';
+export type { FlatRange, FlatView } from './memory/views/flat-view.js';
+export {
+  FlatViewReader,
+  type RegionInfo,
+  type SharedAddressSpace,
+} from './memory/views/flat-view-reader.js';
+export type { MemoryRegionSection } from './memory/views/section.js';
 export { type BuiltTopology, buildTopology } from './mtree/build-topology.js';
 export { type DescribeOptions, describeTopology } from './mtree/describe-topology.js';
 export { explanationJson } from './mtree/explanation-json.js';

@@ -19,7 +19,7 @@ export interface Player {
   readonly arguments: readonly string[];
 }
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
+const root = fileURLToPath(new URL('../../..', import.meta.url));
 const cache = process.env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache');
 const qemuFolder = path.join(cache, 'flatview', 'qemu');
 const enginePlayer = path.join(root, 'build-benchmark/benchmarks/native/flatview_player');

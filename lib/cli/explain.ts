@@ -1,4 +1,4 @@
-import { type Explanation, explain } from '../memory/explain.js';
+import { type Explanation, explain } from '../memory/explain/explain.js';
 import { explanationJson } from '../mtree/explanation-json.js';
 import { explanationLines } from '../mtree/explanation-text.js';
 import { parseAddress } from './address-argument.js';

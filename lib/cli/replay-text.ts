@@ -1,5 +1,5 @@
-import type { Explanation } from '../memory/explain.js';
-import type { MemoryRegion } from '../memory/memory-region.js';
+import type { Explanation } from '../memory/explain/explain.js';
+import type { MemoryRegion } from '../memory/regions/memory-region.js';
 import { explanationLines } from '../mtree/explanation-text.js';
 import {
   type ChangeOfHands,

@@ -1,5 +1,5 @@
 import { FlatviewError } from '../errors.js';
-import { explain } from '../memory/explain.js';
+import { explain } from '../memory/explain/explain.js';
 import { describeTopology, groupByFlatView } from '../mtree/describe-topology.js';
 import { differenceJson, differenceLines } from '../mtree/diff/difference-text.js';
 import { isSame } from '../mtree/diff/topology-difference.js';

@@ -1,6 +1,6 @@
 import { withUndoFailures } from '../errors.js';
-import type { MemoryListener } from '../memory/memory-listener.js';
-import type { MemoryRegionSection } from '../memory/section.js';
+import type { MemoryListener } from '../memory/listeners/memory-listener.js';
+import type { MemoryRegionSection } from '../memory/views/section.js';
 import type { KvmBus } from './ioeventfds.js';
 import type { CoalescedZone, KvmVm } from './kvm-interface.js';
 

@@ -1,4 +1,4 @@
-import type { GuestBus } from './guest-bus.js';
+import type { GuestBus } from './machine/guest-bus.js';
 
 /** struct kvm_coalesced_mmio_ring: two indices, then entries as far as its page goes; sizes and places in bytes. */
 const layout = {

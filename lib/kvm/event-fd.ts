@@ -48,6 +48,7 @@ export class EventFd {
     if (fd !== undefined) closeSync(fd);
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

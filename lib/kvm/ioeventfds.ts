@@ -1,6 +1,6 @@
-import type { IoEventFd } from '../memory/ioeventfd.js';
-import type { MemoryListener } from '../memory/memory-listener.js';
-import type { MemoryRegionSection } from '../memory/section.js';
+import type { MemoryListener } from '../memory/listeners/memory-listener.js';
+import type { IoEventFd } from '../memory/regions/ioeventfd.js';
+import type { MemoryRegionSection } from '../memory/views/section.js';
 import type { KvmVm } from './kvm-interface.js';
 
 /** Which of the two buses of a guest an address space is. */

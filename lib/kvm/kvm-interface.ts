@@ -67,6 +67,7 @@ export interface IoEventFdRequest {
   readonly address: bigint;
   /** Width of the write in bytes; 0 matches any, and then there is no `dataMatch`. */
   readonly length: 0 | 1 | 2 | 4 | 8;
+  /** The eventfd's descriptor. */
   readonly fd: number;
   /** The value that must be written; without it any does. */
   readonly dataMatch?: bigint;

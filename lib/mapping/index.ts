@@ -1,3 +1,10 @@
+/**
+ * From the ranges of a flat view to the pages that a consumer can map, refusals with their reasons, and the smallest plan from what is
+ * installed to what is wanted. What listeners for KVM and VFIO stand on, for listeners of your own.
+ *
+ * @module flatview/mapping
+ */
+
 export { clip, type MappedPages, mapPages } from './map-pages.js';
 export { MappedSpace, type MappedSpaceOptions, type Outcome } from './mapped-space.js';
 export {

@@ -1,5 +1,5 @@
 import { hex, larger, roundDown, roundUp, smaller } from '../address.js';
-import type { FlatRange } from '../memory/flat-view.js';
+import type { FlatRange } from '../memory/views/flat-view.js';
 import { type Backing, judge, type MappingRules, type Reason } from './mapping-rules.js';
 import { type AddressRange, endOf, type PageMapping } from './page-mapping.js';
 import { Refusal, type RefusalCode } from './refusal.js';

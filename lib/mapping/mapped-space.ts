@@ -1,5 +1,5 @@
 import { larger, roundDown, roundUp, smaller, wholeRange } from '../address.js';
-import type { FlatRange } from '../memory/flat-view.js';
+import type { FlatRange } from '../memory/views/flat-view.js';
 import { clip, mapPages } from './map-pages.js';
 import { type MappingPlan, type PlanOptions, planMappings } from './mapping-plan.js';
 import { checkRules, type MappingRules } from './mapping-rules.js';
@@ -18,8 +18,11 @@ export interface MappedSpaceOptions<Installed extends PageMapping>
 
 /** What became of a part of a flat range: it is mapped, or refused; neither where undoing a change failed. */
 export interface Outcome<Installed extends PageMapping> {
+  /** The flat range that it is about. */
   readonly range: FlatRange;
+  /** What is installed there; `undefined` where nothing is. */
   readonly mapping: Installed | undefined;
+  /** Why nothing is; `undefined` where something is, or where it isn't memory. */
   readonly refusal: Refusal | undefined;
 }
 
@@ -32,6 +35,7 @@ export interface Outcome<Installed extends PageMapping> {
  * to. Then either {@link installed} says that it was carried out, or {@link forget} that it was not.
  */
 export class MappedSpace<Installed extends PageMapping> {
+  /** What the consumer can map. */
   readonly rules: MappingRules;
   /** What is refused, as of what was installed last. */
   readonly refused: RefusalLedger;

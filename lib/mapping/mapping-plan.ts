@@ -4,7 +4,9 @@ import { inOrder, sweep, uncovered } from './range-sweep.js';
 
 /** A mapping that is to become another one in place. */
 export interface MappingChange<Installed extends PageMapping> {
+  /** What is installed. */
   readonly from: Installed;
+  /** What is to be in its place. */
   readonly to: PageMapping;
 }
 
@@ -13,9 +15,11 @@ export interface MappingChange<Installed extends PageMapping> {
  * It is carried out in the order of the fields.
  */
 export interface MappingPlan<Installed extends PageMapping> {
+  /** What is installed and wanted no longer. */
   readonly deletes: readonly Installed[];
   /** The same memory at another address. Each finds its place free, one after the other. */
   readonly moves: readonly MappingChange<Installed>[];
+  /** What is wanted and not installed. */
   readonly adds: readonly PageMapping[];
   /** The dirty log is switched on or off. */
   readonly relogs: readonly MappingChange<Installed>[];

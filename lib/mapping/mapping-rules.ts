@@ -1,9 +1,9 @@
 import { hex } from '../address.js';
 import { FlatviewError } from '../errors.js';
-import type { FlatRange } from '../memory/flat-view.js';
-import { RamRegion } from '../memory/ram-region.js';
-import type { RegionKind } from '../memory/region-state.js';
-import { RomDeviceRegion } from '../memory/rom-device-region.js';
+import type { RegionKind } from '../memory/commit/region-state.js';
+import { RamRegion } from '../memory/regions/ram-region.js';
+import { RomDeviceRegion } from '../memory/regions/rom-device-region.js';
+import type { FlatRange } from '../memory/views/flat-view.js';
 import type { AddressRange } from './page-mapping.js';
 import type { RefusalCode } from './refusal.js';
 
@@ -50,6 +50,7 @@ export interface Cuts {
 
 /** Why a range is not mapped. */
 export interface Reason {
+  /** Stable code of the reason. */
   readonly code: RefusalCode;
   /** For people. */
   readonly detail: () => string;

@@ -1,8 +1,10 @@
-import type { MemoryRegion } from '../memory/memory-region.js';
+import type { MemoryRegion } from '../memory/regions/memory-region.js';
 
 /** Bytes at an address: of a guest, or of a device. */
 export interface AddressRange {
+  /** The first address. */
   readonly address: bigint;
+  /** In bytes. */
   readonly size: bigint;
 }
 

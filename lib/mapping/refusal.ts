@@ -1,5 +1,5 @@
 import { hex } from '../address.js';
-import type { FlatRange } from '../memory/flat-view.js';
+import type { FlatRange } from '../memory/views/flat-view.js';
 import type { AddressRange } from './page-mapping.js';
 
 /**
@@ -31,6 +31,7 @@ export type RefusalCode = keyof typeof refusalCodes;
 
 /** A part of a flat range that a consumer does not map, and why. */
 export class Refusal implements AddressRange {
+  /** Stable code of the reason, one of {@link refusalCodes}. */
   readonly code: RefusalCode;
   /** The part. */
   readonly range: FlatRange;

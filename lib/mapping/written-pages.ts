@@ -1,5 +1,5 @@
-import type { FlatRange } from '../memory/flat-view.js';
-import { RamRegion } from '../memory/ram-region.js';
+import { RamRegion } from '../memory/regions/ram-region.js';
+import type { FlatRange } from '../memory/views/flat-view.js';
 import type { AddressRange } from './page-mapping.js';
 import { common } from './range-sweep.js';
 

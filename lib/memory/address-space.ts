@@ -4,23 +4,38 @@ import * as access from './access/address-space-access.js';
 import { BounceBuffers } from './access/bounce-buffers.js';
 import { type DmaMapOptions, type DmaMapping, mapDma } from './access/dma-mapping.js';
 import type { Endianness, MemTxAttributes, MemTxResult } from './access/mem-tx.js';
-import type { BorrowedView } from './engine.js';
-import { type Explanation, explain } from './explain.js';
-import type { FlatView } from './flat-view.js';
-import type { SharedAddressSpace } from './flat-view-reader.js';
-import type { MemoryListener } from './memory-listener.js';
-import type { MemoryRegion } from './memory-region.js';
-import { MemoryRegionSection } from './section.js';
+import type { BorrowedView } from './commit/engine.js';
+import { effects } from './commit/transaction.js';
+import { type Explanation, explain } from './explain/explain.js';
+import type { MemoryListener } from './listeners/memory-listener.js';
+import type { MemoryRegion } from './regions/memory-region.js';
 import type { MemoryTopology } from './topology.js';
-import { effects } from './transaction.js';
+import type { FlatView } from './views/flat-view.js';
+import type { SharedAddressSpace } from './views/flat-view-reader.js';
+import { MemoryRegionSection } from './views/section.js';
 
 /** @internal Whether an address space exists: not before its creation is in effect, nor after its destruction. */
 export type AddressSpaceState = 'live' | 'gone';
 
 /**
  * What a processor or a device sees: the flat view of a tree. Made by {@link MemoryTopology.addressSpace}.
+ *
+ * @example
+ * ```ts
+ * import { type AddressSpace, MemoryTopology, MemTxResult } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const ram = topology.ram('pc.ram', 0x1000n);
+ * const memory: AddressSpace = topology.addressSpace('memory', ram);
+ * memory.write(0x10n, 4, 0x1234_5678n); // => MemTxResult.ok
+ * memory.read(0x10n, 2); // => { value: 0x5678n, result: MemTxResult.ok }
+ * memory.read(0x1000n, 1).result; // => MemTxResult.decodeError
+ * memory.lookup(0x1000n); // => undefined
+ * topology.close();
+ * ```
  */
 export class AddressSpace {
+  /** The topology that it shows regions of. */
   readonly topology: MemoryTopology;
   /** What messages and dumps call it; need not be unique. */
   readonly name: string;

@@ -53,6 +53,18 @@ const maxSize = 1n << 62n;
  * mapped is unmapped by {@link HostMemory.close}; or else when this object and every window have been collected; at
  * the latest when its environment ends. A worker can use it too, by `HostMemory.at(hostAddress, size)`, for as long as
  * the owner keeps it open.
+ *
+ * @example
+ * ```ts
+ * import { HostMemory, type HostMemoryOptions } from 'flatview';
+ *
+ * const options: HostMemoryOptions = { shared: true };
+ * using memory = HostMemory.allocate(0x1000n, options);
+ * memory.store(0x10n, 4, 0x1234_5678n);
+ * memory.load(0x12n, 2); // => 0x1234n
+ * memory.window(0x10n, 4); // => Uint8Array.of(0x78, 0x56, 0x34, 0x12)
+ * memory.load(0x1000n, 1); // throws ERR_ADDRESS_RANGE
+ * ```
  */
 export class HostMemory {
   /** Size in bytes. */
@@ -290,6 +302,7 @@ export class HostMemory {
     if (typeof source === 'number' || !this.isLent) addon.hostMemoryClose(source);
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

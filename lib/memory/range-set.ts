@@ -1,8 +1,10 @@
 import { larger, smaller } from '../address.js';
 
-/** Bytes at an offset. */
+/** Bytes at an offset: of a region, of a BAR. */
 export interface OffsetRange {
+  /** Of the first byte. */
   readonly offset: bigint;
+  /** In bytes. */
   readonly size: bigint;
 }
 

@@ -3,22 +3,22 @@ import { FlatviewError } from '../errors.js';
 import type { EngineHandle } from '../native/engine-addon.js';
 import type { MemoryRegionOps } from './access/memory-region-ops.js';
 import { AddressSpace } from './address-space.js';
-import { type AliasOptions, AliasRegion } from './alias-region.js';
-import { Announcer } from './announcer.js';
-import { type CommitObserver, CommitObservers } from './commit-observer.js';
-import { DirtyLog } from './dirty-log.js';
-import { type BorrowedView, Engine, type RowDetails } from './engine.js';
-import type { FlatView } from './flat-view.js';
-import type { SharedAddressSpace } from './flat-view-reader.js';
-import { IoRegion } from './io-region.js';
-import type { IommuOps } from './iommu.js';
-import { IommuRegion } from './iommu-region.js';
-import type { MemoryListener } from './memory-listener.js';
-import { MemoryRegion, type RegionOptions, type RegionOrigin } from './memory-region.js';
-import { type RamOptions, RamRegion } from './ram-region.js';
-import { dirtyLogClients, type RegionKind } from './region-state.js';
-import { type RomDeviceOptions, RomDeviceRegion } from './rom-device-region.js';
-import { type Editable, type Effect, effects, TransactionLog } from './transaction.js';
+import { type CommitObserver, CommitObservers } from './commit/commit-observer.js';
+import { type BorrowedView, Engine, type RowDetails } from './commit/engine.js';
+import { dirtyLogClients, type RegionKind } from './commit/region-state.js';
+import { type Editable, type Effect, effects, TransactionLog } from './commit/transaction.js';
+import { DirtyLog } from './dirty/dirty-log.js';
+import { Announcer } from './listeners/announcer.js';
+import type { MemoryListener } from './listeners/memory-listener.js';
+import { type AliasOptions, AliasRegion } from './regions/alias-region.js';
+import { IoRegion } from './regions/io-region.js';
+import type { IommuOps } from './regions/iommu.js';
+import { IommuRegion } from './regions/iommu-region.js';
+import { MemoryRegion, type RegionOptions, type RegionOrigin } from './regions/memory-region.js';
+import { type RamOptions, RamRegion } from './regions/ram-region.js';
+import { type RomDeviceOptions, RomDeviceRegion } from './regions/rom-device-region.js';
+import type { FlatView } from './views/flat-view.js';
+import type { SharedAddressSpace } from './views/flat-view-reader.js';
 
 /** Rows that nobody can see yet are sent along with the next commit, or when there are this many. */
 const maxQueuedRows = 1024;
@@ -26,7 +26,17 @@ const maxQueuedRows = 1024;
 /** Whether the environment asks for {@link TopologyOptions.selfCheck} everywhere: FLATVIEW_SELF_CHECK=1. */
 const isSelfCheckWanted: boolean = process.env['FLATVIEW_SELF_CHECK'] === '1';
 
-/** What a topology can be given when it is made. */
+/**
+ * What a topology can be given when it is made.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology, type TopologyOptions } from 'flatview';
+ *
+ * const inTests: TopologyOptions = { selfCheck: true };
+ * new MemoryTopology(inTests).close();
+ * ```
+ */
 export interface TopologyOptions {
   /**
    * Whether each commit also renders every flat view from nothing, and compares it with the one that came about by
@@ -43,6 +53,20 @@ export interface TopologyOptions {
  *
  * Changes are made in transactions. A setter is one of its own; {@link transaction} makes one of many, so that
  * listeners hear only the sum. Nothing here is asynchronous.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * system.addSubregion(0x0n, topology.ram('pc.ram', 0x8000_0000n));
+ * system.addSubregion(0xfffc_0000n, topology.rom('pc.bios', 0x4_0000n));
+ *
+ * const memory = topology.addressSpace('memory', system);
+ * memory.lookup(0xffff_fff0n)?.region.name; // => 'pc.bios'
+ * topology.close();
+ * ```
  */
 export class MemoryTopology {
   readonly #engine: Engine;
@@ -327,6 +351,7 @@ export class MemoryTopology {
     }
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -1,6 +1,6 @@
 import { wholeRange } from '../address.js';
 import type { MappingRules } from '../mapping/mapping-rules.js';
-import type { RamRegion } from '../memory/ram-region.js';
+import type { RamRegion } from '../memory/regions/ram-region.js';
 
 /**
  * What KVM can make a slot of, on a host with pages of `pageSize` bytes. Each region's memory is taken to begin with a

@@ -1,8 +1,8 @@
 import { FlatviewError } from '../errors.js';
 import type { AddressSpace } from '../memory/address-space.js';
-import type { IommuOps } from '../memory/iommu.js';
-import type { MemoryRegion, RegionOptions } from '../memory/memory-region.js';
-import { type DirtyLogClient, dirtyLogClients } from '../memory/region-state.js';
+import { type DirtyLogClient, dirtyLogClients } from '../memory/commit/region-state.js';
+import type { IommuOps } from '../memory/regions/iommu.js';
+import type { MemoryRegion, RegionOptions } from '../memory/regions/memory-region.js';
 import { MemoryTopology } from '../memory/topology.js';
 import type { RegionRecord, TopologyDocument } from './topology-document.js';
 
@@ -11,6 +11,7 @@ const untranslated: IommuOps = { translate: () => undefined };
 
 /** A document as a live tree. Closing `topology` ends it. */
 export interface BuiltTopology {
+  /** The topology that was made; the caller closes it. */
   readonly topology: MemoryTopology;
   /** The regions by their id in the document. */
   readonly regions: ReadonlyMap<number, MemoryRegion>;

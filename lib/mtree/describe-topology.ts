@@ -1,12 +1,13 @@
 import type { AddressSpace } from '../memory/address-space.js';
-import { AliasRegion } from '../memory/alias-region.js';
-import type { FlatView } from '../memory/flat-view.js';
-import type { MemoryRegion } from '../memory/memory-region.js';
-import { RomDeviceRegion } from '../memory/rom-device-region.js';
+import { AliasRegion } from '../memory/regions/alias-region.js';
+import type { MemoryRegion } from '../memory/regions/memory-region.js';
+import { RomDeviceRegion } from '../memory/regions/rom-device-region.js';
+import type { FlatView } from '../memory/views/flat-view.js';
 import type { FlatViewRecord, RegionRecord, TopologyDocument } from './topology-document.js';
 
 /** What {@link describeTopology} is to add to the regions and address spaces. */
 export interface DescribeOptions {
+  /** See {@link TopologyDocument.name}. */
   readonly name?: string;
   /** Whether to include the flat views. Default: false. */
   readonly flatViews?: boolean;

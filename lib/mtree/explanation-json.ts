@@ -5,8 +5,8 @@ import type {
   ListenerVerdict,
   PathStep,
   ShadowedRegion,
-} from '../memory/explain.js';
-import type { MemoryRegion } from '../memory/memory-region.js';
+} from '../memory/explain/explain.js';
+import type { MemoryRegion } from '../memory/regions/memory-region.js';
 import { reasonText } from './explanation-text.js';
 import { regionType } from './region-type.js';
 

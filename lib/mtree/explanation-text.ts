@@ -1,13 +1,13 @@
 import { hex } from '../address.js';
-import { AliasRegion } from '../memory/alias-region.js';
 import type {
   ExplainedRegion,
   Explanation,
   ListenerVerdict,
   PathStep,
   ShadowedRegion,
-} from '../memory/explain.js';
-import type { MemoryRegion } from '../memory/memory-region.js';
+} from '../memory/explain/explain.js';
+import { AliasRegion } from '../memory/regions/alias-region.js';
+import type { MemoryRegion } from '../memory/regions/memory-region.js';
 import { hex16 } from './monitor-format.js';
 import { regionType } from './region-type.js';
 

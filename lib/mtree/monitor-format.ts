@@ -1,4 +1,4 @@
-import type { RegionKind } from '../memory/region-state.js';
+import type { RegionKind } from '../memory/commit/region-state.js';
 
 /** What of a region decides the type that the monitor prints for it. */
 export interface TypedRegion {

@@ -1,6 +1,6 @@
 import { hex } from '../address.js';
 import { FlatviewError } from '../errors.js';
-import type { RegionKind } from '../memory/region-state.js';
+import type { RegionKind } from '../memory/commit/region-state.js';
 import { checkReferences } from './check-references.js';
 import { JsonValue } from './json-value.js';
 import type {

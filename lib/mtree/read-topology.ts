@@ -12,6 +12,7 @@ const heapPerRegion = 2000;
 
 /** A topology as it was read, and what its source doesn't tell well enough. */
 export interface ReadTopology {
+  /** What was read. */
   readonly document: TopologyDocument;
   /** Empty for JSON, which tells everything. */
   readonly notes: readonly Note[];

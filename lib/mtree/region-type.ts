@@ -1,6 +1,6 @@
-import { AliasRegion } from '../memory/alias-region.js';
-import type { MemoryRegion } from '../memory/memory-region.js';
-import { RomDeviceRegion } from '../memory/rom-device-region.js';
+import { AliasRegion } from '../memory/regions/alias-region.js';
+import type { MemoryRegion } from '../memory/regions/memory-region.js';
+import { RomDeviceRegion } from '../memory/regions/rom-device-region.js';
 import { type MonitorType, monitorType } from './monitor-format.js';
 
 /** The type that the monitor prints for a live region; for an alias that of the region it ends at. */

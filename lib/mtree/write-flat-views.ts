@@ -1,6 +1,6 @@
 import type { AddressSpace } from '../memory/address-space.js';
-import { AliasRegion } from '../memory/alias-region.js';
-import type { FlatRange } from '../memory/flat-view.js';
+import { AliasRegion } from '../memory/regions/alias-region.js';
+import type { FlatRange } from '../memory/views/flat-view.js';
 import { groupByFlatView } from './describe-topology.js';
 import { hex16, monitorOwner, monitorRange } from './monitor-format.js';
 import { regionType } from './region-type.js';

@@ -1,7 +1,7 @@
 import { lastAddress } from '../address.js';
 import type { AddressSpace } from '../memory/address-space.js';
-import { AliasRegion } from '../memory/alias-region.js';
-import type { MemoryRegion } from '../memory/memory-region.js';
+import { AliasRegion } from '../memory/regions/alias-region.js';
+import type { MemoryRegion } from '../memory/regions/memory-region.js';
 import { monitorOwner, monitorRange } from './monitor-format.js';
 import { regionType } from './region-type.js';
 

@@ -1,14 +1,23 @@
+/**
+ * PCI: buses, functions, configuration spaces and where BARs decode; devices of VFIO as functions; what of a host is in the way of
+ * passing one through.
+ *
+ * @module flatview/pci
+ */
+
 export {
   AssignedBar,
   type AssignedBarOptions,
   type BarWindow,
   type UnmappedArea,
-} from './assigned-bar.js';
+} from './assigned/assigned-bar.js';
 export {
   AssignedPciDevice,
   type AssignedPciDeviceOptions,
   type AssignedPciDeviceState,
-} from './assigned-pci-device.js';
+} from './assigned/assigned-pci-device.js';
+export { type BarVerdictCode, BarVerdicts, barVerdictCodes } from './assigned/bar-verdicts.js';
+export type { SlowPath, SlowPathKind } from './assigned/slow-path.js';
 export type {
   BarBacking,
   BarIndex,
@@ -16,14 +25,14 @@ export type {
   BarPagePlan,
   BarPages,
   OffsetRange,
-} from './bar.js';
+} from './bars/bar.js';
 export {
   type BarDecode,
   type DecodeRules,
   decodeBar,
   type UndecodedReason,
   undecodedReasons,
-} from './bar-decode.js';
+} from './bars/bar-decode.js';
 export {
   type BarPlacement,
   isSamePlan,
@@ -33,42 +42,45 @@ export {
   slowPageCodes,
   slowPagesOf,
   unplacedPlan,
-} from './bar-page-policy.js';
-export type { BarSpace } from './bar-space.js';
-export { type BarVerdictCode, BarVerdicts, barVerdictCodes } from './bar-verdicts.js';
+} from './bars/bar-page-policy.js';
+export type { BarSpace } from './bars/bar-space.js';
+export type { PciBar } from './bars/pci-bar.js';
+export {
+  type GuestMessage,
+  type GuestMessageOptions,
+  GuestMessages,
+  type MessageSubject,
+} from './bus/guest-messages.js';
+export { addressText, type PciAddress, requesterId } from './bus/pci-address.js';
+export { type FunctionState, PciBus, type PciBusOptions, type PciBusState } from './bus/pci-bus.js';
+export type { PciDevice } from './bus/pci-device.js';
+export { PciFunction, type PciFunctionHost, type PciFunctionOptions } from './bus/pci-function.js';
 export {
   addCapability,
   addExtendedCapability,
   type Capability,
   capabilityId,
   findCapability,
-} from './capabilities.js';
-export { ConfigPorts } from './config-ports.js';
-export { commandBit, configRegister, romEnable, statusBit } from './config-registers.js';
-export { type ConfigSize, ConfigSpace, type RegisterRule } from './config-space.js';
-export { type EcamOptions, ecam } from './ecam.js';
-export { type FunctionIdentity, layHeader } from './function-header.js';
-export {
-  type GuestMessage,
-  type GuestMessageOptions,
-  GuestMessages,
-  type MessageSubject,
-} from './guest-messages.js';
-export { type MsiMessage, Msix, type MsixHandler, type MsixState } from './msix.js';
-export { addMsix, type MsixCapability, type MsixPlace } from './msix-capability.js';
-export type { BarPart, MsixLayout } from './msix-layout.js';
-export type { MsixRelocation } from './msix-relocation.js';
-export { addressText, type PciAddress, requesterId } from './pci-address.js';
-export type { PciBar } from './pci-bar.js';
-export { type FunctionState, PciBus, type PciBusOptions, type PciBusState } from './pci-bus.js';
-export type { PciDevice } from './pci-device.js';
-export { PciFunction, type PciFunctionHost, type PciFunctionOptions } from './pci-function.js';
+} from './config/capabilities.js';
+export { ConfigPorts } from './config/config-ports.js';
+export { commandBit, configRegister, romEnable, statusBit } from './config/config-registers.js';
+export { type ConfigSize, ConfigSpace, type RegisterRule } from './config/config-space.js';
+export { type EcamOptions, ecam } from './config/ecam.js';
+export { type FunctionIdentity, layHeader } from './config/function-header.js';
+export { addMsix, type MsixCapability, type MsixPlace } from './config/msix-capability.js';
 export {
   addPowerManagement,
   type PowerManagementOptions,
   type PowerState,
   powerStateAt,
-} from './power-management.js';
+} from './config/power-management.js';
+export { addVendorCapability } from './config/vendor-capability.js';
+export { type MsiMessage, Msix, type MsixHandler, type MsixState } from './msix/msix.js';
+export type { BarPart, MsixLayout } from './msix/msix-layout.js';
+export type { MsixRelocation } from './msix/msix-relocation.js';
+export { type ConfigMirror, configMirror } from './quirks/config-mirror.js';
+export { type ConfigWindow, configWindow } from './quirks/config-window.js';
+export { knownQuirks } from './quirks/known-quirks.js';
 export {
   isMatch,
   type PciIdentity,
@@ -77,9 +89,4 @@ export {
   type QuirkDevice,
   type QuirkMatch,
   type QuirkWindow,
-} from './quirk.js';
-export { type ConfigMirror, configMirror } from './quirks/config-mirror.js';
-export { type ConfigWindow, configWindow } from './quirks/config-window.js';
-export { knownQuirks } from './quirks/known-quirks.js';
-export type { SlowPath, SlowPathKind } from './slow-path.js';
-export { addVendorCapability } from './vendor-capability.js';
+} from './quirks/quirk.js';

@@ -1,5 +1,6 @@
 /** A failure that a test orders, of one of the calls that `Ioctl` names. */
 export interface Fault<Ioctl extends string = string> {
+  /** The ioctl that fails. */
   readonly ioctl: Ioctl;
   /** Which call fails, counted from the order on: 1 is the next one. */
   readonly call: number;

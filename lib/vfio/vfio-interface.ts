@@ -22,7 +22,9 @@ export interface VfioHost {
 
 /** Something with a descriptor. */
 export interface Closable {
+  /** Closes it. Closing twice does nothing. */
   close(): void;
+  /** As {@link close}. */
   [Symbol.dispose](): void;
 }
 
@@ -74,10 +76,13 @@ export interface DmaMapping {
 
 /** Written pages of a range of IOVAs: one bit for each page, the first in the lowest bit of the first word. */
 export interface DirtyBitmapRequest {
+  /** The first IOVA. */
   readonly iova: bigint;
+  /** In bytes. */
   readonly size: bigint;
   /** Bytes of a page of the bitmap: a power of two. */
   readonly pageSize: bigint;
+  /** Takes one bit for each page, the first in bit 0 of the first word; bits that are set stay. */
   readonly bitmap: BigUint64Array;
 }
 
@@ -118,6 +123,7 @@ export interface VfioContainer extends Closable {
 
 /** An IOMMU group by /dev/vfio/<group>. */
 export interface VfioGroup extends Closable {
+  /** Its number. */
   readonly group: number;
   /** VFIO_GROUP_GET_STATUS. */
   status(): { readonly viable: boolean; readonly containerSet: boolean };
@@ -144,6 +150,7 @@ export interface Iommufd extends Closable {
  * detached or closed.
  */
 export interface Ioas extends Closable {
+  /** The number that iommufd gave it. */
   readonly id: number;
   /** Bytes of a page of the host. */
   readonly pageSize: bigint;
@@ -180,18 +187,25 @@ export const vfioPciIrq = { intx: 0, msi: 1, msix: 2, error: 3, request: 4 } as 
 
 /** VFIO_DEVICE_GET_INFO. */
 export interface VfioDeviceInfo {
+  /** VFIO_DEVICE_FLAGS_PCI. */
   readonly isPci: boolean;
+  /** VFIO_DEVICE_FLAGS_RESET. */
   readonly canReset: boolean;
+  /** How many indices regions have; some may be empty. */
   readonly regionCount: number;
+  /** How many indices interrupts have; some may be empty. */
   readonly irqCount: number;
 }
 
 /** VFIO_DEVICE_GET_REGION_INFO, with its capabilities. */
 export interface VfioRegionInfo {
+  /** Which region it is, such as one of {@link vfioPciRegion}. */
   readonly index: number;
   /** Bytes; 0 where the device has no such region. */
   readonly size: bigint;
+  /** VFIO_REGION_INFO_FLAG_READ. */
   readonly canRead: boolean;
+  /** VFIO_REGION_INFO_FLAG_WRITE. */
   readonly canWrite: boolean;
   /** Whether it can be mapped, as a whole or in {@link sparseAreas}. */
   readonly canMap: boolean;
@@ -208,10 +222,13 @@ export interface VfioRegionInfo {
 
 /** VFIO_DEVICE_GET_IRQ_INFO. */
 export interface VfioIrqInfo {
+  /** Which kind of interrupt it is, such as one of {@link vfioPciIrq}. */
   readonly index: number;
+  /** How many vectors it has; 0 where the device has none. */
   readonly count: number;
   /** Whether it can signal an eventfd. */
   readonly canSignal: boolean;
+  /** VFIO_IRQ_INFO_MASKABLE. */
   readonly isMaskable: boolean;
   /** Whether it is masked when it fires. */
   readonly isAutomasked: boolean;

@@ -2,7 +2,7 @@ import type { AddressLike } from '../address.js';
 import type { FlatviewError } from '../errors.js';
 import { type Causes, ioctlError, type RefusedCall, refusedCall } from '../native/ioctl-error.js';
 import type { SystemCallFailure } from '../native/system-call.js';
-import { memoryLockLimit } from './memory-lock-limit.js';
+import { memoryLockLimit } from './dma/memory-lock-limit.js';
 
 /** The system calls that VFIO and iommufd are used by. */
 export type VfioCall =

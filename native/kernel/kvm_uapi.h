@@ -87,14 +87,15 @@ struct EnableCapability {
 };
 static_assert(sizeof(EnableCapability) == 104);
 
-// KVM_GET_REGS and KVM_GET_SREGS of x86-64. TypeScript knows what is where (lib/kvm/registers.ts).
+// KVM_GET_REGS and KVM_GET_SREGS of x86-64. TypeScript knows what is where
+// (lib/kvm/machine/registers.ts).
 constexpr size_t kGeneralRegistersBytes = 144;
 constexpr size_t kSpecialRegistersBytes = 312;
 
 enum ExitReason : uint32_t { kExitIo = 2, kExitMmio = 6 };
 
 // struct kvm_run: the first page of what a vCPU's descriptor maps. Much more of it is read in
-// TypeScript (lib/kvm/run-page.ts).
+// TypeScript (lib/kvm/machine/run-page.ts).
 struct RunPage {
   uint8_t request_interrupt_window;
   uint8_t immediate_exit;

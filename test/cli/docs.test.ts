@@ -6,7 +6,7 @@ import { describe as suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { flatview } from './command.js';
 
-const repository = fileURLToPath(new URL('../../../', import.meta.url));
+const repository = fileURLToPath(new URL('../../..', import.meta.url));
 const pages = [
   'README.md',
   'docs/command-line.md',

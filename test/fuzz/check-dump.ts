@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { lastAddress } from '../../lib/address.js';
 import { type AddressSpace, type ErrorCode, FlatviewError } from '../../lib/index.js';
-import { explain } from '../../lib/memory/explain.js';
+import { explain } from '../../lib/memory/explain/explain.js';
 import { buildTopology } from '../../lib/mtree/build-topology.js';
 import { explanationJson } from '../../lib/mtree/explanation-json.js';
 import { explanationLines } from '../../lib/mtree/explanation-text.js';

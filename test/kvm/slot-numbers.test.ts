@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { SlotNumbers } from '../../lib/kvm/slot-numbers.js';
+import { SlotNumbers } from '../../lib/kvm/slots/slot-numbers.js';
 import { runs } from '../oracle/runs.js';
 
 /** Not a multiple of what a word holds. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { assertVcpus } from '../../lib/kvm/vcpu-architecture.js';
+import { assertVcpus } from '../../lib/kvm/machine/vcpu-architecture.js';
 
 describe('assertVcpus', () => {
   it('has nothing against x86-64', () => {

@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { HostMemory, MemoryTopology, type RamRegion } from '../../lib/index.js';
 import { type MappingRules, mapPages, refusalCodes } from '../../lib/mapping/index.js';
-import { FlatRange } from '../../lib/memory/flat-view.js';
+import { FlatRange } from '../../lib/memory/views/flat-view.js';
 import { runs } from '../oracle/runs.js';
 import { grain, pageOf } from './mapped-pages-oracle.js';
 import { type Edit, pages, SmallMachine, someEdits } from './small-machine.js';

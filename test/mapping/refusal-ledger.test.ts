@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { MemoryTopology } from '../../lib/index.js';
 import { Refusal, type RefusalChange, type RefusalCode } from '../../lib/mapping/index.js';
 import { RefusalLedger } from '../../lib/mapping/refusal-ledger.js';
-import { FlatRange } from '../../lib/memory/flat-view.js';
+import { FlatRange } from '../../lib/memory/views/flat-view.js';
 
 const region = new MemoryTopology().ram('ram', 0x10000, { backing: 'none' });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { type DirtyLogClient, dirtyLogClients, dirtyPageSize } from '../../lib/index.js';
-import { DirtyBitmap, type DirtySnapshot } from '../../lib/memory/dirty-bitmap.js';
+import { DirtyBitmap, type DirtySnapshot } from '../../lib/memory/dirty/dirty-bitmap.js';
 import { runs } from '../oracle/runs.js';
 import { flatviewError } from './machine.js';
 

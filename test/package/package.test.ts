@@ -19,7 +19,7 @@ import { foreignEnvironment } from '../foreign-environment.js';
 import { importsOf, loadUnderMusl, muslFunctions, whyNoMusl } from './musl-host.js';
 import { disguises, type Outcome, runDisguised, whyNoWasm } from './other-systems.js';
 
-const repository = fileURLToPath(new URL('../../../', import.meta.url));
+const repository = fileURLToPath(new URL('../../..', import.meta.url));
 
 function run(cwd: string, command: string, ...args: string[]): string {
   const options: ExecFileSyncOptionsWithStringEncoding = {

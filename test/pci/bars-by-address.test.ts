@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { BarsByAddress } from '../../lib/pci/bars-by-address.js';
+import { BarsByAddress } from '../../lib/pci/bars/bars-by-address.js';
 import { runs } from '../oracle/runs.js';
 
 interface Place {

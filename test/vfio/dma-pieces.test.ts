@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { pieceSizeFor } from '../../lib/vfio/dma-pieces.js';
+import { pieceSizeFor } from '../../lib/vfio/dma/dma-pieces.js';
 
 const MIB = 1n << 20n;
 const GIB = 1n << 30n;

@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
-import type { MemoryRegion } from '../memory-region.js';
+import type { MemoryRegion } from '../regions/memory-region.js';
 import { type MemTxAttributes, MemTxResult } from './mem-tx.js';
 
 /** Why an access, or a part of one, never reached a device or memory. */
@@ -15,6 +15,7 @@ export type RejectionReason =
 
 /** A part of an access that was rejected. */
 export interface Rejection {
+  /** Why nothing took the access. */
   readonly reason: RejectionReason;
   /** What is there; `undefined` where nothing is. */
   readonly region: MemoryRegion | undefined;
@@ -22,6 +23,7 @@ export interface Rejection {
   readonly offset: bigint;
   /** Size in bytes. */
   readonly size: number;
+  /** Whether it was a write. */
   readonly isWrite: boolean;
 }
 

@@ -10,6 +10,7 @@ import { markDirty, memoryOf, nextPart, readValue, valueSize, writeValue } from 
 export interface ReadOutcome {
   /** The value, as wide as was asked for. Bytes that could not be read are 0. */
   readonly value: bigint;
+  /** How it went: {@link MemTxResult.ok}, or what was wrong with some of it. */
   readonly result: MemTxResult;
 }
 

@@ -1,9 +1,9 @@
-import type { FlatRange } from '../flat-view.js';
-import type { IoRegion } from '../io-region.js';
-import type { IommuRegion } from '../iommu-region.js';
-import type { MemoryRegion } from '../memory-region.js';
-import type { RamRegion } from '../ram-region.js';
-import type { RomDeviceRegion } from '../rom-device-region.js';
+import type { IoRegion } from '../regions/io-region.js';
+import type { IommuRegion } from '../regions/iommu-region.js';
+import type { MemoryRegion } from '../regions/memory-region.js';
+import type { RamRegion } from '../regions/ram-region.js';
+import type { RomDeviceRegion } from '../regions/rom-device-region.js';
+import type { FlatRange } from '../views/flat-view.js';
 import type { Access } from './access.js';
 
 /** A region that answers by callbacks. */

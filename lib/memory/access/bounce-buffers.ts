@@ -6,6 +6,20 @@ const defaultLimit = 4096;
 /**
  * The account of an address space's bounce buffers: what stands in for memory where a device's DMA is mapped and there
  * is none. A guest decides where its devices' DMA goes, so there is a limit.
+ *
+ * @example
+ * ```ts
+ * import { type BounceBuffers, MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const memory = topology.addressSpace('memory', topology.io('nic.regs', 0x1000n, {}));
+ * const buffers: BounceBuffers = memory.bounceBuffers;
+ * buffers.limit = 0x100;
+ * const mapping = memory.mapDma(0x0n, 0x80n, { isWrite: false });
+ * buffers.used; // => 0x80
+ * mapping?.unmap();
+ * buffers.used; // => 0
+ * ```
  */
 export class BounceBuffers {
   #limit = defaultLimit;

@@ -1,20 +1,38 @@
 import { type AddressLike, toSize } from '../../address.js';
 import { FlatviewError } from '../../errors.js';
 import type { AddressSpace } from '../address-space.js';
-import type { FlatView } from '../flat-view.js';
+import type { FlatView } from '../views/flat-view.js';
 import { Access } from './access.js';
 import { addressIn, noAttributes, readBytes, writeBytes } from './address-space-access.js';
 import { type MemTxAttributes, MemTxResult } from './mem-tx.js';
 import { type MemoryPart, markDirty, memoryOf, memoryPart } from './part.js';
 
-/** How {@link mapDma} maps. */
+/** How {@link AddressSpace.mapDma} maps. */
 export interface DmaMapOptions {
   /** Whether the device writes the bytes; else it reads them. Never both. */
   readonly isWrite: boolean;
+  /** Who accesses, as the callbacks are told where bytes have to be copied. Default: nothing is said. */
   readonly attributes?: MemTxAttributes;
 }
 
-/** Bytes of an address space that a device has at hand until it calls {@link unmap}. */
+/**
+ * Bytes of an address space that a device has at hand until it calls {@link unmap}.
+ *
+ * @example
+ * ```ts
+ * import { type DmaMapOptions, type DmaMapping, MemoryTopology, MemTxResult } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const memory = topology.addressSpace('memory', topology.ram('pc.ram', 0x1_0000n));
+ * const received: DmaMapOptions = { isWrite: true };
+ * const mapping: DmaMapping | undefined = memory.mapDma(0x2000n, 4n, received);
+ * mapping?.isBounce; // => false
+ * mapping?.bytes.set([0xde, 0xad, 0xbe, 0xef]);
+ * mapping?.unmap(); // => MemTxResult.ok
+ * memory.read(0x2000n, 2).value; // => 0xadden
+ * topology.close();
+ * ```
+ */
 export class DmaMapping {
   /** The memory itself, or a bounce buffer. Can be less than was asked for. */
   readonly bytes: Uint8Array;

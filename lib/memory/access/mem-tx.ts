@@ -1,6 +1,18 @@
 /**
  * Outcome of an access: a set of bits, because the outcomes of the parts of an access are OR-ed (QEMU: MemTxResult).
  * Tests for success compare with `MemTxResult.ok`, which is 0.
+ *
+ * @example
+ * ```ts
+ * import { type MemTxFault, MemoryTopology, MemTxResult } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const fault: MemTxFault = 'error';
+ * const device = topology.io('broken', 0x1000n, { read: () => fault });
+ * const memory = topology.addressSpace('memory', device);
+ * memory.read(0x0n, 4).result === MemTxResult.error; // => true
+ * memory.write(0x0n, 4, 1n) === MemTxResult.decodeError; // => true
+ * ```
  */
 export type MemTxResult = number;
 
@@ -25,7 +37,25 @@ export const faultResult: Readonly<Record<MemTxFault, MemTxResult>> = {
   'access-error': MemTxResult.accessError,
 };
 
-/** What comes along with an access on the bus (QEMU: MemTxAttrs). Callbacks get the object as it was passed. */
+/**
+ * What comes along with an access on the bus (QEMU: MemTxAttrs). Callbacks get the object as it was passed.
+ *
+ * @example
+ * ```ts
+ * import { type MemTxAttributes, MemoryTopology } from 'flatview';
+ *
+ * const requesters: (number | undefined)[] = [];
+ * const topology = new MemoryTopology();
+ * const doorbell = topology.io('doorbell', 0x1000n, {
+ *   write: (_offset, _value, _size, { requesterId }) => {
+ *     requesters.push(requesterId);
+ *   },
+ * });
+ * const from: MemTxAttributes = { requesterId: 0x0500 };
+ * topology.addressSpace('memory', doorbell).write(0x0n, 4, 1n, from);
+ * requesters; // => [0x0500]
+ * ```
+ */
 export interface MemTxAttributes {
   /** In the secure world of an ARM processor. */
   readonly secure?: boolean;

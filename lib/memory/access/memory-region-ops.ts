@@ -41,7 +41,9 @@ export interface MemoryRegionOps {
   ): MemTxFault | undefined | void;
   /** The order of bytes in the device's registers. Default: `little`. */
   readonly endianness?: Endianness;
+  /** Which accesses are answered. Default: aligned ones of any size. */
   readonly valid?: ValidAccesses;
+  /** Which accesses the callbacks are asked for; others are split or widened. Default: of 1 to 4 bytes. */
   readonly implementation?: ImplementedAccesses;
   /**
    * Whether the region may be accessed while a callback of the same owner is running. Default: false: such an access,

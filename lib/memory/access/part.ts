@@ -1,7 +1,7 @@
 import { FlatviewError } from '../../errors.js';
-import type { FlatRange, FlatView } from '../flat-view.js';
 import type { HostMemory } from '../host-memory.js';
-import type { RamRegion } from '../ram-region.js';
+import type { RamRegion } from '../regions/ram-region.js';
+import type { FlatRange, FlatView } from '../views/flat-view.js';
 import type { Access } from './access.js';
 import { accessSize, powerOfTwoUpTo } from './access-splitting.js';
 import {

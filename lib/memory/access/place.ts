@@ -1,8 +1,8 @@
 import { smaller, wholeRange } from '../../address.js';
 import type { AddressSpace } from '../address-space.js';
-import type { FlatRange, FlatView } from '../flat-view.js';
-import { type IommuTranslation, pageMask } from '../iommu.js';
-import type { IommuRegion } from '../iommu-region.js';
+import { type IommuTranslation, pageMask } from '../regions/iommu.js';
+import type { IommuRegion } from '../regions/iommu-region.js';
+import type { FlatRange, FlatView } from '../views/flat-view.js';
 import type { Access } from './access.js';
 import { isIommuRegion } from './answering-regions.js';
 

@@ -1,4 +1,4 @@
-import type { MemoryRegion } from '../memory-region.js';
+import type { MemoryRegion } from '../regions/memory-region.js';
 import type { MemoryTopology } from '../topology.js';
 import type { DeviceRegion } from './answering-regions.js';
 

@@ -1,3 +1,9 @@
+/**
+ * How two topologies differ, as far as their flat views show it.
+ *
+ * @module flatview/diff
+ */
+
 export { diffTopologies } from './diff-topologies.js';
 export { differenceJson, differenceLines } from './difference-text.js';
 export type { ShownPiece } from './shown-piece.js';

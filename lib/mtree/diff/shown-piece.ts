@@ -1,17 +1,21 @@
-import type { FlatRange } from '../../memory/flat-view.js';
-import type { MemoryRegion } from '../../memory/memory-region.js';
+import type { MemoryRegion } from '../../memory/regions/memory-region.js';
+import type { FlatRange } from '../../memory/views/flat-view.js';
 import type { MonitorType } from '../monitor-format.js';
 import { regionType } from '../region-type.js';
 
 /** What shows at some addresses. */
 export interface ShownPiece {
+  /** The first address. */
   readonly first: bigint;
+  /** The last address. */
   readonly last: bigint;
+  /** The region that answers. */
   readonly region: MemoryRegion;
   /** Offset within the region of the first byte. */
   readonly offset: bigint;
   /** As the monitor's flat view prints it: `rom` where the range is read-only. */
   readonly type: MonitorType;
+  /** Whether what was written survives a loss of power. */
   readonly nonvolatile: boolean;
 }
 

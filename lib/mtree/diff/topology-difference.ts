@@ -4,8 +4,9 @@ import type { ShownPiece } from './shown-piece.js';
 export interface TopologyDifference {
   /** One element for each pair of flat views that differ, in the order of the address spaces before. */
   readonly views: readonly ViewDifference[];
-  /** Names of address spaces that there are only before, or only after. */
+  /** Names of address spaces that there are only before. */
   readonly spacesGone: readonly string[];
+  /** Names of address spaces that there are only after. */
   readonly spacesNew: readonly string[];
 }
 
@@ -13,7 +14,7 @@ export interface TopologyDifference {
 export interface ViewDifference {
   /** The address spaces that have these views before and after. */
   readonly addressSpaces: readonly string[];
-  /** Ascending by {@link Change.first}. */
+  /** Ascending by their first address. */
   readonly changes: readonly Change[];
 }
 

@@ -1,5 +1,5 @@
 import { sweep } from '../../mapping/range-sweep.js';
-import type { FlatView } from '../../memory/flat-view.js';
+import type { FlatView } from '../../memory/views/flat-view.js';
 import { findMoves, type Move, type Moves } from './moves.js';
 import { type Identify, pieceOf, placementOf, type ShownPiece } from './shown-piece.js';
 import type { Change, ChangedAspect } from './topology-difference.js';

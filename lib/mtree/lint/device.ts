@@ -1,5 +1,5 @@
-import { AliasRegion } from '../../memory/alias-region.js';
-import type { MemoryRegion } from '../../memory/memory-region.js';
+import { AliasRegion } from '../../memory/regions/alias-region.js';
+import type { MemoryRegion } from '../../memory/regions/memory-region.js';
 import { regionType } from '../region-type.js';
 
 /** Containers of 4 GiB and more hold devices; smaller ones are a device's own. */

@@ -1,4 +1,4 @@
-import type { MemoryRegion } from '../../memory/memory-region.js';
+import type { MemoryRegion } from '../../memory/regions/memory-region.js';
 import type { LintRuleId } from './rules.js';
 import type { SurveyedView } from './survey.js';
 
@@ -10,16 +10,20 @@ import type { SurveyedView } from './survey.js';
  * - `note`: worth knowing; ordinary machines have it.
  */
 export const severities = ['error', 'warning', 'note'] as const;
+/** How bad a finding is: see {@link severities}. */
 export type Severity = (typeof severities)[number];
 
 /** A hazard in a topology, and where it is. */
 export interface Finding {
+  /** The rule that found it. */
   readonly id: LintRuleId;
+  /** How bad it is. */
   readonly severity: Severity;
   /** The address spaces that show it, by their names: those that share one flat view. */
   readonly addressSpaces: readonly string[];
   /** First and last address that it is about, in these address spaces. */
   readonly first: bigint;
+  /** The last address that it is about. */
   readonly last: bigint;
   /** Who it is about; the one that suffers comes first. */
   readonly regions: readonly MemoryRegion[];

@@ -1,5 +1,5 @@
 import { hex } from '../../address.js';
-import type { MemoryRegion } from '../../memory/memory-region.js';
+import type { MemoryRegion } from '../../memory/regions/memory-region.js';
 import { isSameDevice, isWithin, named } from './device.js';
 import { type Finding, findingIn } from './finding.js';
 import { isSeen, type Place, type Survey } from './survey.js';

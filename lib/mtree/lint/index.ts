@@ -1,3 +1,9 @@
+/**
+ * Hazards in a topology, each with why it hurts and what to do.
+ *
+ * @module flatview/lint
+ */
+
 export { type Finding, isAtLeast, type Severity, severities } from './finding.js';
 export { type LintOptions, type LintReport, lint } from './lint.js';
 export { lintJson, lintLines } from './lint-text.js';

@@ -19,6 +19,7 @@ export interface LintOptions {
   readonly only?: readonly LintRuleId[];
   /** Don't look for these. */
   readonly ignore?: readonly LintRuleId[];
+  /** Hears how far the search has come. */
   readonly onProgress?: LintProgress;
 }
 
@@ -26,6 +27,7 @@ export interface LintOptions {
 export interface LintReport {
   /** The worst first; of one severity by kind, in the order of `lintRules`; of one kind by address. */
   readonly findings: readonly Finding[];
+  /** Bytes of a page that it reckoned with. */
   readonly pageSize: bigint;
   /** How many regions, ranges and pairs were looked at: in proportion to the size of the topology. */
   readonly looked: number;

@@ -1,5 +1,5 @@
 import { hex } from '../../address.js';
-import { AliasRegion } from '../../memory/alias-region.js';
+import { AliasRegion } from '../../memory/regions/alias-region.js';
 import { named } from './device.js';
 import { type Finding, findingIn } from './finding.js';
 import { isSeen, type Place, type Survey } from './survey.js';

@@ -1,6 +1,6 @@
 import { hex, larger, smaller } from '../../address.js';
 import { endOf } from '../../mapping/page-mapping.js';
-import type { MemoryRegion } from '../../memory/memory-region.js';
+import type { MemoryRegion } from '../../memory/regions/memory-region.js';
 import { isBus, isSameDevice, named, targetOf, unitOf } from './device.js';
 import { type Finding, findingIn } from './finding.js';
 import { isSeen, type Place, type Survey } from './survey.js';

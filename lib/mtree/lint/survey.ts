@@ -1,8 +1,8 @@
 import { larger, lastAddress, smaller } from '../../address.js';
 import type { AddressSpace } from '../../memory/address-space.js';
-import { AliasRegion } from '../../memory/alias-region.js';
-import type { FlatRange, FlatView } from '../../memory/flat-view.js';
-import type { MemoryRegion } from '../../memory/memory-region.js';
+import { AliasRegion } from '../../memory/regions/alias-region.js';
+import type { MemoryRegion } from '../../memory/regions/memory-region.js';
+import type { FlatRange, FlatView } from '../../memory/views/flat-view.js';
 import { groupByFlatView } from '../describe-topology.js';
 import type { Work } from './work.js';
 

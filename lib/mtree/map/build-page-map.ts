@@ -1,7 +1,7 @@
 import { lastAddress } from '../../address.js';
 import { FlatviewError } from '../../errors.js';
 import type { AddressSpace } from '../../memory/address-space.js';
-import type { FlatRange } from '../../memory/flat-view.js';
+import type { FlatRange } from '../../memory/views/flat-view.js';
 import { groupByFlatView } from '../describe-topology.js';
 import { type Consumer, listeningConsumers } from './consumer.js';
 import type { MapRange, PageMap, RangeState, SpaceMap } from './page-map.js';

@@ -1,10 +1,11 @@
 import { smaller } from '../../address.js';
 import type { AddressSpace } from '../../memory/address-space.js';
-import { listenerName, type MemoryListener } from '../../memory/memory-listener.js';
+import { listenerName, type MemoryListener } from '../../memory/listeners/memory-listener.js';
 import type { MapVerdict } from './page-map.js';
 
 /** Somebody who maps memory, or would. */
 export interface Consumer {
+  /** What pictures call it. */
   readonly name: string;
   /** What it makes of an address space, ascending. */
   verdictsOn(space: AddressSpace): readonly MapVerdict[];

@@ -9,6 +9,7 @@ import type { PageMap } from './page-map.js';
 export interface HtmlMapState {
   /** What it is called, such as the name of the dump. */
   readonly title: string;
+  /** What the page shows. */
   readonly map: PageMap;
 }
 

@@ -1,3 +1,9 @@
+/**
+ * Pictures of address spaces: what lies where, what hides it, and what KVM and VFIO made of each page.
+ *
+ * @module flatview/map
+ */
+
 export { assumedConsumers } from './assumed-consumers.js';
 export { buildPageMap, type PageMapOptions } from './build-page-map.js';
 export { type Consumer, listeningConsumers } from './consumer.js';

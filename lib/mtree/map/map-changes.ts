@@ -12,14 +12,19 @@ export interface MapChange extends Extent {
 
 /** What a consumer made of addresses, and makes of them now: a code of a verdict. */
 export interface ConsumerChange {
+  /** The consumer's name. */
   readonly name: string;
+  /** The code of its verdict before; `undefined` where it had none. */
   readonly before: string | undefined;
+  /** The code of its verdict after; `undefined` where it has none. */
   readonly after: string | undefined;
 }
 
 /** A space, and the regions that it refers to. */
 export interface MapSide {
+  /** The address space. */
   readonly space: SpaceMap;
+  /** The regions, which ranges and placements name by their place here. */
   readonly regions: readonly MapRegion[];
 }
 

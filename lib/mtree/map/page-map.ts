@@ -16,18 +16,23 @@ export interface PageMap {
 
 /** What is told of a region. */
 export interface MapRegion {
+  /** Its name. */
   readonly name: string;
   /** What kind of region it is: a `RegionKind` of the package. */
   readonly kind: string;
+  /** Its priority among its siblings. */
   readonly priority: number;
   /** In bytes. */
   readonly size: bigint;
+  /** Who it belongs to; `undefined` where nobody said. */
   readonly owner: string | undefined;
 }
 
 /** Addresses, both included. */
 export interface Extent {
+  /** The first address. */
   readonly first: bigint;
+  /** The last address. */
   readonly last: bigint;
 }
 
@@ -67,7 +72,9 @@ export interface MapRange extends Extent {
   readonly region: number;
   /** Offset of the first address within the region, in bytes. */
   readonly offset: bigint;
+  /** How an access to it is answered. */
   readonly state: RangeState;
+  /** Whether what was written survives a loss of power. */
   readonly nonvolatile: boolean;
 }
 
@@ -97,6 +104,7 @@ export interface Placement extends Extent {
 
 /** What one consumer makes of an address space. */
 export interface ConsumerMap {
+  /** What pictures call it. */
   readonly name: string;
   /** Ascending; where none is, the consumer has no opinion. */
   readonly verdicts: readonly MapVerdict[];
@@ -104,6 +112,7 @@ export interface ConsumerMap {
 
 /** What a consumer makes of some addresses. */
 export interface MapVerdict extends Extent {
+  /** Whether it is mapped. */
   readonly mapped: boolean;
   /** `mapped`, or the stable code of a refusal. */
   readonly code: string;

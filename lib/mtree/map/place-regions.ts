@@ -1,6 +1,6 @@
 import { larger, lastAddress, smaller } from '../../address.js';
-import { AliasRegion } from '../../memory/alias-region.js';
-import type { MemoryRegion } from '../../memory/memory-region.js';
+import { AliasRegion } from '../../memory/regions/alias-region.js';
+import type { MemoryRegion } from '../../memory/regions/memory-region.js';
 import type { Extent, Placement } from './page-map.js';
 import type { RegionList } from './region-list.js';
 

@@ -1,4 +1,4 @@
-import type { MemoryRegion } from '../../memory/memory-region.js';
+import type { MemoryRegion } from '../../memory/regions/memory-region.js';
 import type { MapRegion } from './page-map.js';
 
 /** Numbers regions in the order in which they are first met. */

@@ -1,6 +1,6 @@
 import type { AddressSpace } from '../../memory/address-space.js';
-import { AliasRegion } from '../../memory/alias-region.js';
-import type { FlatView } from '../../memory/flat-view.js';
+import { AliasRegion } from '../../memory/regions/alias-region.js';
+import type { FlatView } from '../../memory/views/flat-view.js';
 import type { Dump, ViewBlock } from './dump.js';
 import { Spot } from './spot.js';
 import type { TextRegion } from './text-region.js';

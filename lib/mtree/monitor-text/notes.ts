@@ -41,9 +41,11 @@ const guesses: ReadonlySet<NoteCode> = new Set<NoteCode>([
 
 /** Something to be said about a line of the input. */
 export interface Note {
+  /** Stable code of what was noticed. */
   readonly code: NoteCode;
   /** Counted from 1. */
   readonly line: number;
+  /** The same for people. */
   readonly message: string;
   /** Whether it is about a guess, and the tree renders to all flat views of the text: nothing visible depends on it. */
   readonly confirmed: boolean;

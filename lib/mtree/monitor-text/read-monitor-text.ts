@@ -13,7 +13,9 @@ import { toDocument } from './to-document.js';
 
 /** A tree read from the monitor's text, and what the text doesn't tell well enough. */
 export interface MonitorTopology {
+  /** What was read. */
   readonly document: TopologyDocument;
+  /** What the text left open or says in two ways. */
   readonly notes: readonly Note[];
 }
 

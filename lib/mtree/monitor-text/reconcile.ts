@@ -1,4 +1,4 @@
-import type { FlatRange } from '../../memory/flat-view.js';
+import type { FlatRange } from '../../memory/views/flat-view.js';
 import { buildTopology } from '../build-topology.js';
 import { hex16, monitorOwner } from '../monitor-format.js';
 import { regionType } from '../region-type.js';

@@ -1,4 +1,4 @@
-import { forkOf, pathTo } from '../../memory/region-stack.js';
+import { forkOf, pathTo } from '../../memory/explain/region-stack.js';
 import type { Dump, ViewLine } from './dump.js';
 import { type Entry, Spot } from './spot.js';
 import { SiblingOrder } from './stacking.js';

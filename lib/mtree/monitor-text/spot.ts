@@ -1,4 +1,4 @@
-import { type StackEntry, walkStack } from '../../memory/region-stack.js';
+import { type StackEntry, walkStack } from '../../memory/explain/region-stack.js';
 import type { ViewLine } from './dump.js';
 import { isSameOwner, type TextRegion } from './text-region.js';
 import type { WorkBudget } from './work-budget.js';

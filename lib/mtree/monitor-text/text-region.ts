@@ -1,4 +1,4 @@
-import type { RegionKind } from '../../memory/region-state.js';
+import type { RegionKind } from '../../memory/commit/region-state.js';
 import type { MonitorType } from '../monitor-format.js';
 import type { TreeLine } from './dump.js';
 

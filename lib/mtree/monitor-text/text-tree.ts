@@ -1,4 +1,4 @@
-import type { RegionKind } from '../../memory/region-state.js';
+import type { RegionKind } from '../../memory/commit/region-state.js';
 import { type Dump, type TreeBlock, type TreeLine, unprintedLine } from './dump.js';
 import type { Notes } from './notes.js';
 import { TextRegion } from './text-region.js';

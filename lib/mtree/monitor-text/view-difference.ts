@@ -1,6 +1,6 @@
 import { lastAddress, wholeRange } from '../../address.js';
-import type { FlatRange, FlatView } from '../../memory/flat-view.js';
-import type { MemoryRegion } from '../../memory/memory-region.js';
+import type { MemoryRegion } from '../../memory/regions/memory-region.js';
+import type { FlatRange, FlatView } from '../../memory/views/flat-view.js';
 import { regionType } from '../region-type.js';
 import type { ViewBlock, ViewLine } from './dump.js';
 import { isSameOwner, type TextRegion } from './text-region.js';

@@ -1,13 +1,16 @@
 import type { AddressSpace } from '../../memory/address-space.js';
-import type { FlatView } from '../../memory/flat-view.js';
-import type { MemoryRegion } from '../../memory/memory-region.js';
+import type { MemoryRegion } from '../../memory/regions/memory-region.js';
+import type { FlatView } from '../../memory/views/flat-view.js';
 import type { RecordedStep } from './recorded-step.js';
 import type { RecordedTopology } from './recorded-topology.js';
 
 /** A step at which an address went from one region to another; `undefined` where nothing answers. */
 export interface ChangeOfHands {
+  /** The commit that changed it. */
   readonly step: RecordedStep;
+  /** The region that answered before; `undefined` where none did. */
   readonly before: MemoryRegion | undefined;
+  /** The region that answers from then on; `undefined` where none does. */
   readonly after: MemoryRegion | undefined;
 }
 

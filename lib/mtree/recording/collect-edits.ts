@@ -1,7 +1,7 @@
 import { AddressSpace } from '../../memory/address-space.js';
-import type { CommitEdit } from '../../memory/commit-observer.js';
-import { MemoryRegion } from '../../memory/memory-region.js';
-import { dirtyLogShift, type RegionState, regionFlag } from '../../memory/region-state.js';
+import type { CommitEdit } from '../../memory/commit/commit-observer.js';
+import { dirtyLogShift, type RegionState, regionFlag } from '../../memory/commit/region-state.js';
+import { MemoryRegion } from '../../memory/regions/memory-region.js';
 import { describeRegion } from '../describe-topology.js';
 import type { RegionRecord } from '../topology-document.js';
 import type { KnownRegions } from './known-regions.js';

@@ -1,6 +1,6 @@
 import { constants, gzipSync } from 'node:zlib';
 import { FlatviewError } from '../../errors.js';
-import type { CommitEdit } from '../../memory/commit-observer.js';
+import type { CommitEdit } from '../../memory/commit/commit-observer.js';
 import type { MemoryTopology } from '../../memory/topology.js';
 import { describeRegions } from '../describe-topology.js';
 import { collectEdits } from './collect-edits.js';
@@ -29,11 +29,26 @@ const longestWait = 250;
  * form). Transactions that are taken back leave nothing. A commit never fails because of its recording: when the sink
  * does, the recording ends there, and says so.
  *
+ * @example
  * ```ts
- * const recorder = new CommitRecorder(topology, fileSink('boot.fvr.gz'));
+ * import { MemoryTopology } from 'flatview';
+ * import { CommitRecorder, readRecording } from 'flatview/recording';
+ *
+ * const topology = new MemoryTopology();
+ * const bar = topology.reservation('bar0', 0x1000n);
+ * const pci = topology.container('pci', 1n << 32n);
+ * pci.addSubregion(0xfebf_0000n, bar);
+ * topology.addressSpace('memory', pci);
+ *
+ * const written: Uint8Array[] = [];
+ * const recorder = new CommitRecorder(topology, { write: (bytes) => written.push(bytes) });
  * recorder.mark('guest wrote 0xfebf1000 to BAR 0');
  * bar.address = 0xfebf_1000n;
  * recorder.close();
+ *
+ * const steps = [...readRecording(Buffer.concat(written)).steps()];
+ * steps.map((step) => step.label); // => ['guest wrote 0xfebf1000 to BAR 0']
+ * topology.close();
  * ```
  */
 export class CommitRecorder {
@@ -107,6 +122,7 @@ export class CommitRecorder {
     if (this.#error !== undefined && this.#onStopped === undefined) throw this.#error;
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -1,3 +1,9 @@
+/**
+ * Recordings of what every commit changed, and going through them again.
+ *
+ * @module flatview/recording
+ */
+
 export { type ChangeOfHands, changesOfHands } from './changes-of-hands.js';
 export { CommitRecorder, type RecorderOptions } from './commit-recorder.js';
 export { measureReplay, quantile, type ReplayMeasures } from './measure-replay.js';

@@ -1,4 +1,4 @@
-import type { MemoryRegion } from '../../memory/memory-region.js';
+import type { MemoryRegion } from '../../memory/regions/memory-region.js';
 import type { RegionIds } from '../describe-topology.js';
 
 const nothing: readonly never[] = [];

@@ -1,9 +1,10 @@
-import type { MemoryListener } from '../../memory/memory-listener.js';
+import type { MemoryListener } from '../../memory/listeners/memory-listener.js';
 import type { Recording } from './read-recording.js';
 import { RecordedTopology } from './recorded-topology.js';
 
 /** What the steps of a recording came to when they were replayed. */
 export interface ReplayMeasures {
+  /** How many commits were measured. */
   readonly steps: number;
   /** What each commit took, in microseconds, edits included; in ascending order. */
   readonly microseconds: Float64Array;

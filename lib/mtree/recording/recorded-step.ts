@@ -20,6 +20,7 @@ export interface RecordedEdits {
   readonly made: readonly RegionRecord[];
   /** Regions that left their parent and went nowhere. */
   readonly taken: readonly number[];
+  /** Regions of which something else than their place is otherwise. */
   readonly changed: readonly AttributeChange[];
   /** Regions that were put somewhere, or moved: each goes on top of its siblings of equal priority. */
   readonly placed: readonly PlacedRegion[];
@@ -27,36 +28,51 @@ export interface RecordedEdits {
   readonly spacesGone: readonly number[];
   /** Regions that are gone; an alias comes before its target. */
   readonly destroyed: readonly number[];
+  /** Address spaces that there were not before. */
   readonly spacesMade: readonly RecordedSpace[];
 }
 
 /** Where a region was put. */
 export interface PlacedRegion {
+  /** The region's id. */
   readonly region: number;
+  /** Its parent's id. */
   readonly parent: number;
+  /** Offset of its first byte in the parent. */
   readonly address: bigint;
+  /** Its priority among its siblings. */
   readonly priority: number;
 }
 
 /** An address space that was made; `space` is its number among all of the recording, counted from 0. */
 export interface RecordedSpace extends AddressSpaceRecord {
+  /** Its number. */
   readonly space: number;
 }
 
 /** What of a region is otherwise than before; what isn't there stayed as it was. */
 export interface AttributeChange {
+  /** The region's id. */
   readonly region: number;
   /** Only of a region without parent: else it was placed. */
   readonly address?: bigint | undefined;
+  /** As {@link MemoryRegion.priority}. */
   readonly priority?: number | undefined;
+  /** In bytes. */
   readonly size?: bigint | undefined;
   /** Of an alias: where in its target the window starts. */
   readonly offset?: bigint | undefined;
+  /** As {@link MemoryRegion.enabled}. */
   readonly enabled?: boolean | undefined;
+  /** As {@link MemoryRegion.readonly}. */
   readonly readonly?: boolean | undefined;
+  /** As {@link MemoryRegion.nonvolatile}. */
   readonly nonvolatile?: boolean | undefined;
+  /** Of a rom device: as {@link RomDeviceRegion.romd}. */
   readonly romd?: boolean | undefined;
+  /** As {@link MemoryRegion.unmergeable}. */
   readonly unmergeable?: boolean | undefined;
+  /** Clients of the dirty log: as {@link RegionRecord.dirtyLogMask}. */
   readonly dirtyLogMask?: number | undefined;
 }
 

@@ -1,9 +1,9 @@
 import { FlatviewError } from '../../errors.js';
 import type { AddressSpace } from '../../memory/address-space.js';
-import { AliasRegion } from '../../memory/alias-region.js';
-import type { MemoryRegion } from '../../memory/memory-region.js';
-import { type DirtyLogClient, dirtyLogClients } from '../../memory/region-state.js';
-import { RomDeviceRegion } from '../../memory/rom-device-region.js';
+import { type DirtyLogClient, dirtyLogClients } from '../../memory/commit/region-state.js';
+import { AliasRegion } from '../../memory/regions/alias-region.js';
+import type { MemoryRegion } from '../../memory/regions/memory-region.js';
+import { RomDeviceRegion } from '../../memory/regions/rom-device-region.js';
 import type { MemoryTopology } from '../../memory/topology.js';
 import { buildTopology, createRegion, found } from '../build-topology.js';
 import { located, type Recording } from './read-recording.js';
@@ -14,6 +14,7 @@ import type { AttributeChange, RecordedEdits, RecordedStep } from './recorded-st
  * listeners can be added. It goes forwards only. Its RAM has no memory behind it and its devices don't answer.
  */
 export class RecordedTopology {
+  /** The tree as it is after the last step that was carried out. */
   readonly topology: MemoryTopology;
   readonly #regions: Map<number, MemoryRegion>;
   readonly #spaces: Map<number, AddressSpace>;
@@ -66,7 +67,7 @@ export class RecordedTopology {
   }
 
   /**
-   * Carries out a step that was read already: the one after {@link step}.
+   * Carries out a step that was read already: the one after {@link RecordedTopology.step}.
    *
    * @throws `ERR_MALFORMED_INPUT` with the line, where the step isn't possible; `ERR_ALIAS_RECURSION`, `ERR_TOO_DEEP`,
    *   `ERR_VIEW_TOO_LARGE`. What shows is as before then, and there is no going on.
@@ -94,10 +95,12 @@ export class RecordedTopology {
     );
   }
 
+  /** Closes {@link topology}. Closing twice does nothing. */
   close(): void {
     this.topology.close();
   }
 
+  /** As {@link close}. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -1,4 +1,4 @@
-import type { MemoryRegion } from '../../memory/memory-region.js';
+import type { MemoryRegion } from '../../memory/regions/memory-region.js';
 import { viewDifferences } from '../diff/diff-topologies.js';
 import type { TopologyDifference } from '../diff/topology-difference.js';
 import type { RecordedTopology } from './recorded-topology.js';

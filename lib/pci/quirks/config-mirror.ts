@@ -1,12 +1,16 @@
 import type { MemoryRegionOps } from '../../memory/access/memory-region-ops.js';
-import type { BarIndex } from '../bar.js';
-import type { Quirk, QuirkDevice, QuirkMatch } from '../quirk.js';
+import type { BarIndex } from '../bars/bar.js';
+import type { Quirk, QuirkDevice, QuirkMatch } from './quirk.js';
 
 /** A part of a BAR that shows the device's configuration space. */
 export interface ConfigMirror {
+  /** Shown in dumps and explanations. */
   readonly name: string;
+  /** Which functions it is for. */
   readonly match: QuirkMatch;
+  /** The BAR that shows the configuration space. */
   readonly bar: BarIndex;
+  /** Where it begins in the BAR, in bytes. */
   readonly offset: bigint;
   /** Bytes: what it has of the configuration space, from its beginning on. */
   readonly size: bigint;

@@ -1,12 +1,15 @@
 import type { MemoryRegionOps } from '../../memory/access/memory-region-ops.js';
 import type { AccessWidth } from '../../memory/host-memory.js';
-import type { BarIndex } from '../bar.js';
-import type { Quirk, QuirkBar, QuirkDevice, QuirkMatch } from '../quirk.js';
+import type { BarIndex } from '../bars/bar.js';
+import type { Quirk, QuirkBar, QuirkDevice, QuirkMatch } from './quirk.js';
 
 /** Two registers, of which the first says what the second shows; at some addresses that is the device's configuration space. */
 export interface ConfigWindow {
+  /** Shown in dumps and explanations. */
   readonly name: string;
+  /** Which functions it is for. */
   readonly match: QuirkMatch;
+  /** The BAR that has the two registers. */
   readonly bar: BarIndex;
   /** Offset of the register that takes an address: 4 bytes. */
   readonly addressOffset: bigint;

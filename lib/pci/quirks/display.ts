@@ -1,6 +1,6 @@
-import type { Quirk } from '../quirk.js';
 import { configMirror } from './config-mirror.js';
 import { configWindow } from './config-window.js';
+import type { Quirk } from './quirk.js';
 
 const displayController = 3;
 

@@ -1,5 +1,5 @@
-import type { Quirk } from '../quirk.js';
 import { displayQuirks } from './display.js';
+import type { Quirk } from './quirk.js';
 import { rtl8168 } from './rtl8168.js';
 
 /** The quirks that come with this package. */

@@ -1,7 +1,7 @@
 import type { MemoryRegionOps } from '../../memory/access/memory-region-ops.js';
 import type { AccessWidth } from '../../memory/host-memory.js';
-import type { Msix } from '../msix.js';
-import type { Quirk, QuirkBar } from '../quirk.js';
+import type { Msix } from '../msix/msix.js';
+import type { Quirk, QuirkBar } from './quirk.js';
 
 /** Where the two registers are in BAR 2. */
 const dataOffset = 0x70n;

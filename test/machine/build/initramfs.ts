@@ -10,7 +10,7 @@ import { debianPackage, packageFiles } from './debian-packages.js';
 import { dependencies, insertionOrder, type KernelModule, readModule } from './kernel-modules.js';
 
 /** Where the sources are, seen from the compiled file. */
-const repository = fileURLToPath(new URL('../../../../', import.meta.url));
+const repository = fileURLToPath(new URL('../../../..', import.meta.url));
 
 /** What the machine needs besides what is built into its kernel. */
 const wantedModules = [

@@ -27,7 +27,7 @@ import { svgMap } from '../../../lib/mtree/map/svg-map.js';
 import { Track } from '../../../lib/mtree/map/track.js';
 import { readTopology } from '../../../lib/mtree/read-topology.js';
 
-const repository = fileURLToPath(new URL('../../../../', import.meta.url));
+const repository = fileURLToPath(new URL('../../../..', import.meta.url));
 
 function build(file: string) {
   const { document } = readTopology(readFileSync(path.join(repository, file)));

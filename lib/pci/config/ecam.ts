@@ -1,0 +1,36 @@
+import type { IoRegion } from '../../memory/regions/io-region.js';
+import type { PciBus } from '../bus/pci-bus.js';
+
+/** Bytes of the configuration space of a function, and of all functions of a bus number. */
+const functionSize = 0x1000n;
+const busSize = 0x10_0000n;
+
+const busNumbers = 256;
+
+/** Which part of the configuration spaces a window shows. */
+export interface EcamOptions {
+  /** The first bus number that it shows: 0 to 255. Default: 0. */
+  readonly firstBus?: number;
+  /** How many: each takes 1 MiB. Default: all from the first one on. */
+  readonly busCount?: number;
+}
+
+/**
+ * A window to all configuration spaces: the enhanced configuration access mechanism (PCI Express Base Specification, 7.2.2; MMCONFIG
+ * on PCs). To be put where the machine has it. Functions that aren't there, and what isn't in a configuration space of 256 bytes, read
+ * as all ones.
+ *
+ * @throws As {@link MemoryTopology.io}.
+ */
+export function ecam(bus: PciBus, options: EcamOptions = {}): IoRegion {
+  const { firstBus = 0, busCount = busNumbers - firstBus } = options;
+  const idAt = (offset: bigint): number => (firstBus << 8) + Number(offset / functionSize);
+  const registerAt = (offset: bigint): number => Number(offset % functionSize);
+  return bus.space.topology.io('ecam', BigInt(busCount) * busSize, {
+    read: (offset, size) => bus.readConfig(idAt(offset), registerAt(offset), size),
+    write: (offset, value, size) =>
+      bus.writeConfig(idAt(offset), registerAt(offset), size, Number(value)),
+    valid: { minSize: 1, maxSize: 8, unaligned: true },
+    implementation: { minSize: 1, maxSize: 4, unaligned: true },
+  });
+}

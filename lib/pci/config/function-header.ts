@@ -1,0 +1,49 @@
+import { commandBit, configRegister, statusBit } from './config-registers.js';
+import type { ConfigSpace } from './config-space.js';
+
+/** Who a function is (PCI Local Bus Specification 3.0, 6.2.1). */
+export interface FunctionIdentity {
+  /** 16 bits. */
+  readonly vendorId: number;
+  /** 16 bits. */
+  readonly deviceId: number;
+  /** Base class, subclass and programming interface, from the top: 24 bits. */
+  readonly classCode?: number;
+  /** 8 bits. Default: 0. */
+  readonly revisionId?: number;
+  /** 16 bits. Default: 0. */
+  readonly subsystemVendorId?: number;
+  /** 16 bits. Default: 0. */
+  readonly subsystemId?: number;
+  /** INTA to INTD: 1 to 4; 0 for none, which is the default. */
+  readonly interruptPin?: number;
+  /** Whether the device has other functions than number 0: to be said by function 0. Default: false. */
+  readonly isMultiFunction?: boolean;
+}
+
+const multiFunction = 0x80;
+
+/** Makes the header of an endpoint: its identity, and registers that a guest can write. */
+export function layHeader(config: ConfigSpace, identity: FunctionIdentity): void {
+  const { classCode = 0, revisionId = 0, subsystemVendorId = 0, subsystemId = 0 } = identity;
+  const { interruptPin = 0, isMultiFunction = false } = identity;
+  for (const [offset, size, value] of [
+    [configRegister.vendorId, 2, identity.vendorId],
+    [configRegister.deviceId, 2, identity.deviceId],
+    [configRegister.revisionId, 1, revisionId],
+    [configRegister.classCode, 3, classCode],
+    [configRegister.headerType, 1, isMultiFunction ? multiFunction : 0],
+    [configRegister.subsystemVendorId, 2, subsystemVendorId],
+    [configRegister.subsystemId, 2, subsystemId],
+    [configRegister.interruptPin, 1, interruptPin],
+  ] as const) {
+    config.set(offset, size, value);
+    config.fix(offset, size, 0xffff_ffff);
+  }
+  let command = 0;
+  for (const bit of Object.values(commandBit)) command |= bit;
+  config.makeWritable(configRegister.command, 2, command);
+  config.makeClearable(configRegister.status, 2, statusBit.errors);
+  config.makeWritable(configRegister.cacheLineSize, 1, 0xff);
+  config.makeWritable(configRegister.interruptLine, 1, 0xff);
+}

@@ -1,0 +1,68 @@
+import { hex } from '../../address.js';
+import { FlatviewError } from '../../errors.js';
+import type { BarIndex } from '../bars/bar.js';
+import { addCapability, capabilityId } from './capabilities.js';
+import type { ConfigSpace } from './config-space.js';
+
+/** Where a structure of MSI-X lies. */
+export interface MsixPlace {
+  /** The BAR that it lies in. */
+  readonly bar: BarIndex;
+  /** Within the BAR: a multiple of 8. */
+  readonly offset: number;
+}
+
+/** An MSI-X capability. */
+export interface MsixCapability {
+  /** Vectors: 1 to 2048. */
+  readonly vectors: number;
+  /** Where the table is. */
+  readonly table: MsixPlace;
+  /** Where the array of pending bits is. */
+  readonly pendingBits: MsixPlace;
+  /** See {@link Capability.offset}. */
+  readonly offset?: number;
+}
+
+/** Registers of the capability (PCI Local Bus Specification 3.0, 6.8.2). */
+const register = { control: 2, table: 4, pendingBits: 8 } as const;
+
+const size = 12;
+
+/** Bits that a guest sets: the function mask, and MSI-X enable. */
+const controlBits = 0xc000;
+
+const mostVectors = 2048;
+
+/**
+ * Adds an MSI-X capability. What is in the BARs that it names is not made here.
+ *
+ * @returns Its offset.
+ * @throws `ERR_INVALID_ARGUMENT`
+ */
+export function addMsix(config: ConfigSpace, msix: MsixCapability): number {
+  const { vectors, table, pendingBits, offset } = msix;
+  if (!Number.isInteger(vectors) || vectors < 1 || vectors > mostVectors) {
+    throw new FlatviewError('ERR_INVALID_ARGUMENT', `MSI-X with ${vectors} vectors: not 1 to 2048`);
+  }
+  const places = [placeRegister(table, 'table'), placeRegister(pendingBits, 'pending bits')];
+  const at = addCapability(config, { id: capabilityId.msix, size, offset });
+  config.set(at + register.control, 2, vectors - 1);
+  config.makeWritable(at + register.control, 2, controlBits);
+  config.fix(at + register.control, 2, ~controlBits);
+  for (const [i, place] of places.entries()) {
+    const where = i === 0 ? register.table : register.pendingBits;
+    config.set(at + where, 4, place);
+    config.fix(at + where, 4, 0xffff_ffff);
+  }
+  return at;
+}
+
+function placeRegister({ bar, offset }: MsixPlace, what: string): number {
+  const isOffset = Number.isInteger(offset) && offset >= 0 && offset < 2 ** 32 && offset % 8 === 0;
+  if (isOffset && bar >= 0 && bar <= 5) return offset + bar;
+  throw new FlatviewError(
+    'ERR_INVALID_ARGUMENT',
+    `MSI-X ${what} at ${hex(offset)} of BAR ${bar}: not a multiple of 8 in BAR 0 to 5`,
+  );
+}
