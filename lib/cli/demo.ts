@@ -1,12 +1,13 @@
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { pathToFileURL } from 'node:url';
+import { findPackageRoot } from '../package-root.js';
 import { exitCode, type Session } from './session.js';
 
 /** The example that comes with the package: a program for an embedder to copy, so it stands on the public API alone. */
-const example = new URL('../../examples/tiny-vmm/story.js', import.meta.url);
+const example = 'dist/examples/tiny-vmm/story.js';
 
 /** What QEMU's monitor printed for a PC with 3 GiB while its firmware was running. */
-const dump = fileURLToPath(new URL('../../../examples/dumps/pc-i440fx.txt.gz', import.meta.url));
+const dump = 'examples/dumps/pc-i440fx.txt.gz';
 
 interface Example {
   tellStory(teller: { print(line: string): void; readonly isTerminal: boolean }): Promise<void>;
@@ -14,10 +15,12 @@ interface Example {
 
 /** Shows in a minute what the package does: runs examples/tiny-vmm, a guest on KVM whose memory map changes. */
 export async function demo({ out }: Session): Promise<number> {
-  const { tellStory } = (await import(example.href)) as Example;
+  const packageRoot = findPackageRoot();
+  const story = pathToFileURL(path.join(packageRoot, example));
+  const { tellStory } = (await import(story.href)) as Example;
   const lines: string[] = [];
   await tellStory({ print: (line) => lines.push(line), isTerminal: out.isTerminal });
-  const next = `npx flatview explain ${path.relative('.', dump)} cb123`;
+  const next = `npx flatview explain ${path.relative('.', path.join(packageRoot, dump))} cb123`;
   await out.print([
     ...lines,
     '',

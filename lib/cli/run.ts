@@ -1,15 +1,8 @@
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { FlatviewError } from '../errors.js';
-import { demo } from './demo.js';
-import { diffInputs } from './diff.js';
-import { explainAddress } from './explain.js';
-import { flat } from './flat.js';
-import { lintInput } from './lint.js';
-import { drawMap } from './map.js';
-import { mtree } from './mtree.js';
-import { checkPassthrough } from './preflight.js';
-import { replay } from './replay.js';
+import { findPackageRoot } from '../package-root.js';
 import { exitCode, Session, type Streams } from './session.js';
 import { ReaderGone } from './text-output.js';
 
@@ -63,7 +56,10 @@ function commandLine(session: Session, streams: Streams, done: (status: number) 
     .description('print the flat views, as "info mtree -f" does')
     .option('-o, --owners', "append each region's owner")
     .option('--json', 'print the topology with its flat views as JSON')
-    .action(async (input, options) => done(await flat(session, input, options)));
+    .action(async (input, options) => {
+      const { flat } = await import('./flat.js');
+      done(await flat(session, input, options));
+    });
 
   program
     .command('mtree <INPUT>')
@@ -71,16 +67,20 @@ function commandLine(session: Session, streams: Streams, done: (status: number) 
     .option('-o, --owners', "append each region's owner")
     .option('-D, --disabled', 'print disabled regions too')
     .option('--json', 'print the topology as JSON: this turns text into JSON')
-    .action(async (input, options) => done(await mtree(session, input, options)));
+    .action(async (input, options) => {
+      const { mtree } = await import('./mtree.js');
+      done(await mtree(session, input, options));
+    });
 
   program
     .command('explain <INPUT> <ADDRESS>')
     .description('say who answers at an address (hexadecimal), what is shadowed there, and why')
     .option('--as <NAME>', 'in this address space (default: memory, or the first one)')
     .option('--json', 'print it as JSON')
-    .action(async (input, address, options) =>
-      done(await explainAddress(session, input, address, options)),
-    );
+    .action(async (input, address, options) => {
+      const { explainAddress } = await import('./explain.js');
+      done(await explainAddress(session, input, address, options));
+    });
 
   addDiff(program, session, done);
   addLint(program, session, done);
@@ -91,7 +91,10 @@ function commandLine(session: Session, streams: Streams, done: (status: number) 
   program
     .command('demo')
     .description('run a guest on KVM, and move its memory under it (examples/tiny-vmm)')
-    .action(async () => done(await demo(session)));
+    .action(async () => {
+      const { demo } = await import('./demo.js');
+      done(await demo(session));
+    });
 
   return program;
 }
@@ -102,9 +105,10 @@ function addDiff(program: Command, session: Session, done: (status: number) => v
     .description('say what changed in the flat views: two dumps, before and after a BAR write')
     .option('--as <NAME>', 'in this address space only')
     .option('--json', 'print it as JSON')
-    .action(async (before, after, options) =>
-      done(await diffInputs(session, before, after, options)),
-    );
+    .action(async (before, after, options) => {
+      const { diffInputs } = await import('./diff.js');
+      done(await diffInputs(session, before, after, options));
+    });
 }
 
 function addLint(program: Command, session: Session, done: (status: number) => void): void {
@@ -117,7 +121,10 @@ function addLint(program: Command, session: Session, done: (status: number) => v
     .option('--only <IDS>', 'look for these only, and count notes too: split-page,shared-page')
     .option('--ignore <IDS>', "don't look for these")
     .option('--json', 'print it as JSON')
-    .action(async (input, options) => done(await lintInput(session, input, options)));
+    .action(async (input, options) => {
+      const { lintInput } = await import('./lint.js');
+      done(await lintInput(session, input, options));
+    });
 }
 
 function addMap(program: Command, session: Session, done: (status: number) => void): void {
@@ -133,7 +140,10 @@ function addMap(program: Command, session: Session, done: (status: number) => vo
     .option('--json', 'print it as JSON')
     .option('--svg <FILE>', 'write it as a picture for documents')
     .option('--html <FILE>', 'write it as a page to look at, search and zoom in')
-    .action(async (input, after, options) => done(await drawMap(session, input, after, options)));
+    .action(async (input, after, options) => {
+      const { drawMap } = await import('./map.js');
+      done(await drawMap(session, input, after, options));
+    });
 }
 
 function addPreflight(program: Command, session: Session, done: (status: number) => void): void {
@@ -148,7 +158,10 @@ function addPreflight(program: Command, session: Session, done: (status: number)
     .option('--proc <DIR>', 'its /proc')
     .option('--dev <DIR>', 'its /dev')
     .option('--json', 'print it as JSON')
-    .action(async (address, options) => done(await checkPassthrough(session, address, options)));
+    .action(async (address, options) => {
+      const { checkPassthrough } = await import('./preflight.js');
+      done(await checkPassthrough(session, address, options));
+    });
 }
 
 function addReplay(program: Command, session: Session, done: (status: number) => void): void {
@@ -165,10 +178,13 @@ function addReplay(program: Command, session: Session, done: (status: number) =>
     .option('--as <NAME>', 'in this address space (default: memory, or the first one)')
     .option('--from <N>', 'look from this step on')
     .option('--json', 'print it as JSON')
-    .action(async (file, options) => done(await replay(session, file, options)));
+    .action(async (file, options) => {
+      const { replay } = await import('./replay.js');
+      done(await replay(session, file, options));
+    });
 }
 
 function packageVersion(): string {
-  const manifest = new URL('../../../package.json', import.meta.url);
+  const manifest = path.join(findPackageRoot(), 'package.json');
   return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
 }

@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { FlatviewError } from '../errors.js';
-import { type BuiltTopology, buildTopology } from '../mtree/build-topology.js';
+import type { BuiltTopology } from '../mtree/build-topology.js';
 import type { Note } from '../mtree/monitor-text/notes.js';
-import { type ReadTopology, readTopology } from '../mtree/read-topology.js';
+import type { ReadTopology } from '../mtree/read-topology.js';
 import { TextOutput } from './text-output.js';
 
 /** What a command answers as the process does: it worked; the answer is no; the input or the command line is bad. */
@@ -17,7 +17,7 @@ export interface Streams {
   readonly stderr: Writable;
 }
 
-/** One run of the command. */
+/** One run of the command. It loads what a command needs when it needs it, so that help is there at once. */
 export class Session {
   readonly out: TextOutput;
   readonly err: TextOutput;
@@ -36,6 +36,7 @@ export class Session {
    */
   async read(input: string): Promise<ReadTopology> {
     const bytes = await this.readBytes(input);
+    const { readTopology } = await import('../mtree/read-topology.js');
     const topology = naming(input, () => readTopology(bytes));
     await this.err.print(noteLines(topology.notes));
     return topology;
@@ -53,6 +54,7 @@ export class Session {
   /** Reads a topology and does something with its live tree. */
   async withTopology<T>(input: string, use: (built: BuiltTopology) => Promise<T>): Promise<T> {
     const { document } = await this.read(input);
+    const { buildTopology } = await import('../mtree/build-topology.js');
     const built = naming(input, () => buildTopology(document));
     try {
       return await use(built);

@@ -1,6 +1,4 @@
 import { constants } from 'node:buffer';
-import { getHeapStatistics } from 'node:v8';
-import { gunzipSync } from 'node:zlib';
 import { FlatviewError } from '../errors.js';
 import type { Note } from './monitor-text/notes.js';
 import { readMonitorText } from './monitor-text/read-monitor-text.js';
@@ -42,7 +40,9 @@ export function readTopology(bytes: Uint8Array): ReadTopology {
 function assertFits(text: string, mark: string): void {
   let parts = 0;
   for (let at = text.indexOf(mark); at >= 0; at = text.indexOf(mark, at + 1)) parts++;
-  const { heap_size_limit: limit, used_heap_size: used } = getHeapStatistics();
+  const { heap_size_limit: limit, used_heap_size: used } = process
+    .getBuiltinModule('node:v8')
+    .getHeapStatistics();
   if (parts * heapPerRegion < limit - used) return;
   throw new FlatviewError(
     'ERR_INPUT_TOO_LARGE',
@@ -56,6 +56,7 @@ function isGzip(bytes: Uint8Array): boolean {
 
 function gunzip(bytes: Uint8Array): Uint8Array {
   try {
+    const { gunzipSync } = process.getBuiltinModule('node:zlib');
     return gunzipSync(bytes, { maxOutputLength: constants.MAX_STRING_LENGTH });
   } catch (error) {
     if (error instanceof RangeError) throw new FlatviewError('ERR_INPUT_TOO_LARGE', error.message);

@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { endianness } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { FlatviewError } from '../errors.js';
+import { findPackageRoot } from '../package-root.js';
+import { loadWasmAddon } from './wasm/wasm-addon.js';
 
 const require = createRequire(import.meta.url);
 
@@ -54,11 +55,8 @@ export function loadAddon(packageRoot: string = findPackageRoot()): unknown {
 
 /** @param failures Why native addons that exist did not load. */
 function loadWebAssembly(file: string, failures: readonly Error[]): unknown {
-  if (endianness() === 'BE')
-    throw new Error(`${file} is for little-endian processors, as all of flatview is`);
+  if (endianness() === 'BE') throw new Error(`${file} is for little-endian processors`);
   const why = whyNoNativeAddon(failures);
-  // Not imported above: whoever has the native addon would wait for seven files more.
-  const { loadWasmAddon }: typeof import('./wasm/wasm-addon.js') = require('./wasm/wasm-addon.js');
   const addon = loadWasmAddon(file, why);
   const isChosen = process.env['FLATVIEW_ADDON'] !== undefined;
   if (!isChosen && (failures.length > 0 || shipped.includes(platform))) {
@@ -79,17 +77,6 @@ function whyNoNativeAddon([failure]: readonly Error[]): string {
   return process.platform === 'linux'
     ? `none is shipped for ${platform}; it can be compiled`
     : `there is none for ${process.platform}`;
-}
-
-/** The nearest folder above this file with a package.json: `dist/` has none of its own. */
-function findPackageRoot(): string {
-  let folder = path.dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(path.join(folder, 'package.json'))) {
-    const parent = path.dirname(folder);
-    if (parent === folder) break;
-    folder = parent;
-  }
-  return folder;
 }
 
 function diagnose(packageRoot: string, failures: readonly Error[]): string {

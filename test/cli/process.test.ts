@@ -11,7 +11,7 @@ import { caseTexts } from '../corpus/corpus.js';
 import { sortedBlocks } from '../mtree/text-blocks.js';
 import type { Outcome } from './command.js';
 
-const main = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
+const main = fileURLToPath(new URL('../../bundle/cli/main.js', import.meta.url));
 const texts = caseTexts().get('q35-bridge180-b08') ?? assert.fail();
 const all = texts.treeWithOwnersAndDisabled + texts.flatWithOwners;
 const printAll = ['mtree', '-o', '-D', '-'];

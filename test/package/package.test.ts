@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
-import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from 'node:child_process';
+import {
+  type ExecFileSyncOptionsWithStringEncoding,
+  execFileSync,
+  spawnSync,
+} from 'node:child_process';
 import {
   mkdirSync,
   mkdtempSync,
@@ -111,9 +115,10 @@ describe('the published package', () => {
       'LICENSE',
       'README.md',
       'addon.gyp',
+      'dist/bundle/index.js',
+      'dist/bundle/cli/main.js',
+      'dist/bundle/map-page.js',
       'dist/lib/index.d.ts',
-      'dist/lib/index.js',
-      'dist/lib/cli/main.js',
       'native/sources.gypi',
       `prebuilds/${process.platform}-${process.arch}/flatview.node`,
     ]) {
@@ -134,10 +139,19 @@ describe('the published package', () => {
     assert.deepEqual(strays, []);
   });
 
+  it('has each module once: the code in the bundle, the types beside it', () => {
+    const modules = files.filter((file) => file.startsWith('dist/lib/'));
+    assert.deepEqual(
+      modules.filter((file) => !file.endsWith('.d.ts')),
+      [],
+    );
+  });
+
   it('has only folders that are meant for users, and keeps its size', () => {
     const folders = files.map((file) => file.split('/').slice(0, -1).slice(0, 2).join('/'));
     assert.deepEqual([...new Set(folders)].sort(), [
       '',
+      'dist/bundle',
       'dist/examples',
       'dist/lib',
       'examples/dumps',
@@ -186,13 +200,16 @@ describe('the published package', () => {
     mkdirSync(bin);
     symlinkSync(process.execPath, path.join(bin, 'node'));
     const env = { PATH: bin, HOME: scratch };
-    const command = path.join(scratch, 'node_modules/flatview/dist/lib/cli/main.js');
+    const command = path.join(scratch, 'node_modules/flatview/dist/bundle/cli/main.js');
     const dump = path.join(scratch, 'node_modules/flatview/examples/dumps/pc-i440fx.txt.gz');
     const options = { cwd: scratch, env, encoding: 'utf8', stdio: 'pipe' } as const;
     const told = execFileSync(process.execPath, [command, 'demo'], options);
     assert.match(told, /7\. The map in the end/);
     const explained = execFileSync(process.execPath, [command, 'explain', dump, 'cb123'], options);
     assert.match(explained, /pc\.ram \+0xcb123 \(ram\) answers/);
+    const page = path.join(scratch, 'map.html');
+    execFileSync(process.execPath, [command, 'map', dump, '--html', page], options);
+    assert.match(readFileSync(page, 'utf8'), /<script>[^<]*function mapChanges\(/);
   });
 
   it('has types that resolve for every kind of consumer', () => {
@@ -242,6 +259,52 @@ console.log(buildPageMap([memory]).spaces[0].consumers[0].verdicts[0].code);
 `;
     writeFileSync(path.join(scratch, 'parts.mjs'), parts);
     assert.equal(run(scratch, process.execPath, 'parts.mjs'), '1 mapped function\nmapped\n');
+  });
+
+  it('has one FlatviewError, whichever part throws it', () => {
+    const program = `
+import { FlatviewError, MemoryTopology } from 'flatview';
+import { KvmMemorySlots } from 'flatview/kvm';
+import { PciBus } from 'flatview/pci';
+import { readRecording } from 'flatview/recording';
+import { SimulatedKvm } from 'flatview/simulated';
+const memory = new MemoryTopology().container('pci', 0x1000);
+const mistakes = [
+  () => new KvmMemorySlots(new SimulatedKvm(), { addressSpaceId: -1 }),
+  () => new PciBus({ memory, pageSize: 1n }),
+  () => readRecording(Buffer.from('no recording')),
+];
+for (const mistake of mistakes) {
+  try { mistake(); } catch (error) { console.log(error instanceof FlatviewError, error.code); }
+}
+`;
+    writeFileSync(path.join(scratch, 'errors.mjs'), program);
+    const told = [
+      'true ERR_INVALID_ARGUMENT',
+      'true ERR_INVALID_ARGUMENT',
+      'true ERR_MALFORMED_INPUT',
+      '',
+    ];
+    assert.equal(run(scratch, process.execPath, 'errors.mjs'), told.join('\n'));
+  });
+
+  it('has source maps that lead from a stack trace to the source', () => {
+    const program = `
+import { MemoryTopology } from 'flatview';
+new MemoryTopology().container('too large', -1n);
+`;
+    writeFileSync(path.join(scratch, 'trace.mjs'), program);
+    const options = { cwd: scratch, encoding: 'utf8', stdio: 'pipe' } as const;
+    const trace = (...args: string[]) =>
+      spawnSync(process.execPath, [...args, 'trace.mjs'], options).stderr;
+    assert.match(
+      trace(),
+      /at MemoryTopology\.container \(.*bundle\/chunks\/flatview\.js:\d+:\d+\)/,
+    );
+    assert.match(
+      trace('--enable-source-maps'),
+      /at MemoryTopology\.container \(.*lib\/memory\/topology\.ts:\d+/,
+    );
   });
 
   it('is required by a CommonJS module', () => {

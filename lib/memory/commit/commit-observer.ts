@@ -15,9 +15,9 @@ export interface CommitObserver {
    * among the edits: they have no earlier state. The topology must not be changed from here. What this
    * throws comes out of the commit, which stays as it is.
    *
-   * @param edits One for each object, in no particular order; to be walked before this returns.
+   * @param edits One for each object, in no particular order. The states are values that never change.
    */
-  committed(edits: Iterable<CommitEdit>): void;
+  committed(edits: readonly CommitEdit[]): void;
 }
 
 /** Who hears of a topology's commits. Unlike listeners they have no say: what is committed stays so. */
@@ -38,7 +38,7 @@ export class CommitObservers {
     this.#observers = this.#observers.filter((one) => one !== observer);
   }
 
-  tell(edits: Iterable<CommitEdit>): void {
+  tell(edits: readonly CommitEdit[]): void {
     this.#isTelling = true;
     try {
       for (const observer of this.#observers) observer.committed(edits);

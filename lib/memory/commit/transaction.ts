@@ -68,18 +68,15 @@ class Savepoint {
     else this.#bySubject?.set(subject, this.#latest);
   }
 
-  /** One image of each object; can be walked again. */
-  images(): Iterable<BeforeImage> {
-    const latest = this.#latest;
-    return {
-      *[Symbol.iterator]() {
-        for (let at = latest; at !== undefined; at = at.earlier) yield at;
-      },
-    };
+  /** One image of each object, the latest first. */
+  images(): readonly BeforeImage[] {
+    const images: BeforeImage[] = [];
+    for (let at = this.#latest; at !== undefined; at = at.earlier) images.push(at);
+    return images;
   }
 
   #index(): Map<unknown, BeforeImage> {
-    return new Map([...this.images()].map((image) => [image.subject, image]));
+    return new Map(this.images().map((image) => [image.subject, image]));
   }
 }
 
@@ -124,7 +121,7 @@ export class TransactionLog {
   }
 
   /** What the innermost transaction edited, and the states before it; stays as it is when the transaction is over. */
-  get edits(): Iterable<CommitEdit> {
+  get edits(): readonly CommitEdit[] {
     return this.#innermost?.images() ?? [];
   }
 

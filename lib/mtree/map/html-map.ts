@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { findPackageRoot } from '../../package-root.js';
 import { escapeMarkup } from './escape-markup.js';
 import { styleSheet } from './html-style.js';
-import { inlineScript } from './inline-script.js';
 import { packMap } from './map-transport.js';
 import type { PageMap } from './page-map.js';
 
@@ -13,7 +14,8 @@ export interface HtmlMapState {
   readonly map: PageMap;
 }
 
-const entry = new URL('./browser/main.js', import.meta.url);
+/** `browser/main.ts` and all that it imports, as one script (`scripts/bundle.mjs`). */
+const pageScript = 'dist/bundle/map-page.js';
 
 /**
  * The map as one page that needs nothing else: no network, and no right but to run its own script. Two states are shown
@@ -25,7 +27,8 @@ export function htmlMap(
   const packed = states.map(({ title, map }) => packMap(title, map));
   // A `<` in data could end the element that it stands in.
   const data = JSON.stringify(packed).replaceAll('<', '\\u003c');
-  const script = `\n${inlineScript(entry).replaceAll('</script', '<\\/script')}\n`;
+  const code = readFileSync(path.join(findPackageRoot(), pageScript), 'utf8');
+  const script = `\n${code.replaceAll('</script', '<\\/script')}\n`;
   const style = `\n${styleSheet}\n`;
   const policy = `default-src 'none'; script-src '${hashOf(script)}'; style-src '${hashOf(style)}'; base-uri 'none'; form-action 'none'`;
   const title = escapeMarkup(states.map((state) => state.title).join(' → '));
@@ -49,5 +52,7 @@ export function htmlMap(
 }
 
 function hashOf(text: string): string {
+  // It takes longer to load than this package, and few who draw maps write such pages.
+  const { createHash } = process.getBuiltinModule('node:crypto');
   return `sha256-${createHash('sha256').update(text).digest('base64')}`;
 }

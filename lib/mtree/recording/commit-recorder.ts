@@ -1,13 +1,13 @@
-import { constants, gzipSync } from 'node:zlib';
 import { FlatviewError } from '../../errors.js';
 import type { CommitEdit } from '../../memory/commit/commit-observer.js';
 import type { MemoryTopology } from '../../memory/topology.js';
 import { describeRegions } from '../describe-topology.js';
-import { collectEdits } from './collect-edits.js';
+import { gatherEdits } from './gather-edits.js';
 import { KnownRegions } from './known-regions.js';
 import { KnownSpaces } from './known-spaces.js';
 import type { RecordingSink } from './recording-sink.js';
-import { editsLine, markLine, startLine } from './write-recording.js';
+import { WaitingLines } from './waiting-lines.js';
+import { markLine, startLine } from './write-recording.js';
 
 /** What a {@link CommitRecorder} can be given. */
 export interface RecorderOptions {
@@ -17,9 +17,6 @@ export interface RecorderOptions {
    */
   readonly onStopped?: (error: FlatviewError) => void;
 }
-
-/** So many characters are gathered before they go to the sink. */
-const chunkLength = 1 << 16;
 
 /** So long, in milliseconds, they wait at the most while the event loop turns. */
 const longestWait = 250;
@@ -58,9 +55,9 @@ export class CommitRecorder {
   readonly #regions: KnownRegions = new KnownRegions();
   readonly #spaces: KnownSpaces = new KnownSpaces();
   readonly #start: number = performance.now();
-  readonly #observer = { committed: (edits: Iterable<CommitEdit>) => this.#record(edits) };
+  readonly #observer = { committed: (edits: readonly CommitEdit[]) => this.#record(edits) };
   #steps = 0;
-  #text = '';
+  readonly #waiting: WaitingLines = new WaitingLines();
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
   #error: FlatviewError | undefined;
@@ -76,7 +73,7 @@ export class CommitRecorder {
     this.#onStopped = options.onStopped;
     topology.addCommitObserver(this.#observer);
     try {
-      this.#text = startLine({ started: new Date(), document: this.#describe() });
+      this.#waiting.addText(startLine({ started: new Date(), document: this.#describe() }));
       this.#handOver();
     } catch (error) {
       this.#end();
@@ -96,7 +93,11 @@ export class CommitRecorder {
 
   /** Labels the next commit that is recorded. Without effect when the recording is over. */
   mark(label: string): void {
-    this.#append(() => markLine(this.#now, label));
+    if (this.#isOver) return;
+    this.#guarded(() => {
+      this.#waiting.addText(markLine(this.#now, label));
+      this.#handOverInTime();
+    });
   }
 
   /**
@@ -141,23 +142,22 @@ export class CommitRecorder {
     };
   }
 
-  #record(edits: Iterable<CommitEdit>): void {
-    this.#append(() => {
-      const collected = collectEdits(edits, this.#regions, this.#spaces);
-      if (collected === undefined) return '';
-      const line = editsLine(this.#now, collected);
+  /** On the way of each commit. What it did is put into words when it is handed over. */
+  #record(edits: readonly CommitEdit[]): void {
+    // Another observer may have ended it, on the same commit.
+    if (this.#isOver) return;
+    this.#guarded(() => {
+      const gathered = gatherEdits(edits, this.#regions, this.#spaces);
+      if (gathered === undefined) return;
       this.#steps++;
-      return line;
+      this.#waiting.addStep(this.#now, gathered);
+      this.#handOverInTime();
     });
   }
 
-  #append(line: () => string): void {
-    if (this.#isOver) return;
-    this.#guarded(() => {
-      this.#text += line();
-      if (this.#text.length >= chunkLength) this.#handOver();
-      else if (this.#text !== '') this.#timer ??= this.#startTimer();
-    });
+  #handOverInTime(): void {
+    if (this.#waiting.isEnough) this.#handOver();
+    else this.#timer ??= this.#startTimer();
   }
 
   /** Doesn't keep the process alive. */
@@ -173,10 +173,10 @@ export class CommitRecorder {
   #handOver(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#text === '') return;
-    const bytes = gzipSync(this.#text, { level: constants.Z_BEST_SPEED });
-    this.#text = '';
-    this.#sink.write(bytes);
+    const text = this.#waiting.take();
+    if (text === '') return;
+    const { constants, gzipSync } = process.getBuiltinModule('node:zlib');
+    this.#sink.write(gzipSync(text, { level: constants.Z_BEST_SPEED }));
   }
 
   /** Whatever goes wrong in `action` ends the recording, and nothing else. */
@@ -205,7 +205,7 @@ export class CommitRecorder {
 
   #end(): void {
     this.#isOver = true;
-    this.#text = '';
+    this.#waiting.clear();
     clearTimeout(this.#timer);
     this.#topology.removeCommitObserver(this.#observer);
     this.#sink.close?.();

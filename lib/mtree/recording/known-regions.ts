@@ -20,6 +20,11 @@ export class KnownRegions {
     return this.#ids.has(region);
   }
 
+  /** The id of `region`; `undefined` where it isn't known. */
+  find(region: MemoryRegion): number | undefined {
+    return this.#ids.get(region);
+  }
+
   idOf(region: MemoryRegion): number {
     const id = this.#ids.get(region);
     if (id === undefined) throw new Error(`${region.label} is not part of the recording`);

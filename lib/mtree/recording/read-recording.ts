@@ -1,5 +1,4 @@
 import { constants as bufferConstants } from 'node:buffer';
-import { constants, gunzipSync } from 'node:zlib';
 import { FlatviewError } from '../../errors.js';
 import { JsonValue } from '../json-value.js';
 import { readTopologyDocument } from '../read-topology-json.js';
@@ -147,6 +146,7 @@ function decode(bytes: Uint8Array): string {
 
 /** What a file that was cut off has of its last part is taken as it is. */
 function gunzip(bytes: Uint8Array): Uint8Array {
+  const { constants, gunzipSync } = process.getBuiltinModule('node:zlib');
   try {
     return gunzipSync(bytes, {
       finishFlush: constants.Z_SYNC_FLUSH,

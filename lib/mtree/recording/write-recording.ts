@@ -9,6 +9,11 @@ import {
   recordingVersion,
 } from './recorded-step.js';
 
+/** What stands behind the point: `001`, `01`, `1` for 1, 10, 100 thousandths. */
+const thousandths: readonly string[] = Array.from({ length: 1000 }, (_, i) =>
+  String(i).padStart(3, '0').replace(/0+$/, ''),
+);
+
 /** The first line of a recording. */
 export function startLine({ started, document }: RecordingStart): string {
   // Between its elements only: within strings JSON writes line ends as escapes.
@@ -18,13 +23,13 @@ export function startLine({ started, document }: RecordingStart): string {
 
 /** The line of a mark; `time` is in milliseconds since the beginning. */
 export function markLine(time: number, mark: string): string {
-  return `${JSON.stringify({ t: rounded(time), mark })}\n`;
+  return `{"t":${milliseconds(time)},"mark":${JSON.stringify(mark)}}\n`;
 }
 
 /** The line of a commit, which is on the way of each: most have one placement, and nothing in the other lists. */
 export function editsLine(time: number, edits: RecordedEdits): string {
   const { made, taken, changed, placed, spacesGone, destroyed, spacesMade } = edits;
-  let line = `{"t":${rounded(time)}`;
+  let line = `{"t":${milliseconds(time)}`;
   if (made.length > 0) line += `,"made":${JSON.stringify(made.map(regionJson))}`;
   if (taken.length > 0) line += `,"take":[${taken.join(',')}]`;
   if (changed.length > 0) line += `,"set":${JSON.stringify(changed.map(changeJson))}`;
@@ -44,9 +49,12 @@ function spaceJson({ space, name, root }: RecordedSpace): unknown[] {
   return [space, name, root];
 }
 
-/** Whole microseconds. */
-function rounded(time: number): number {
-  return Math.round(time * 1000) / 1000;
+/** With whole microseconds. Put together of integers: a fraction takes several times longer to write. */
+function milliseconds(time: number): string {
+  const all = Math.round(time * 1000);
+  const whole = Math.floor(all / 1000);
+  const rest = all - whole * 1000;
+  return rest === 0 ? `${whole}` : `${whole}.${thousandths[rest]}`;
 }
 
 function changeJson(change: AttributeChange): object {

@@ -69,15 +69,24 @@ function addonOf(installed: string): string {
 }
 
 /**
- * The folder with the installed package, and beside it the tests: they import the library from where it is in a clone, so a link
- * stands there that leads to the installed one.
+ * The folder with the installed package, and beside it the tests with the modules that they test. What else they use from where it
+ * is in a clone is the installed one: links lead to it.
  */
 function packageAndTests(installed: string): CpioEntry[] {
   const toPackage = '/app/node_modules/flatview';
-  const links = ['dist/lib', 'dist/examples', 'examples', 'README.md', 'package.json'];
+  const links = [
+    'dist/bundle',
+    'dist/examples',
+    'examples',
+    'prebuilds',
+    'README.md',
+    'package.json',
+  ];
   return [
     ...folder('app', installed),
+    ...folder('suite/dist/lib', path.join(repository, 'dist/lib')),
     ...folder('suite/dist/test', path.join(repository, 'dist/test')),
+    { kind: 'link', path: 'suite/node_modules', target: '/app/node_modules' },
     ...links.map(
       (it) => ({ kind: 'link', path: `suite/${it}`, target: `${toPackage}/${it}` }) as const,
     ),

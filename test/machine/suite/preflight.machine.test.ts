@@ -7,7 +7,7 @@ import { suite, test } from 'node:test';
 import { Passthrough } from '../../../lib/vfio/index.js';
 import { device, devices, type EmulatedDevice, pciName } from '../devices.js';
 
-const command = path.resolve(import.meta.dirname, '../../../lib/cli/main.js');
+const command = path.resolve(import.meta.dirname, '../../../bundle/cli/main.js');
 
 /** What the report says of a device, as far as the tests read it: docs/preflight.md. */
 interface DeviceReport {

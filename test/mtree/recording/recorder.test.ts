@@ -5,6 +5,7 @@ import path from 'node:path';
 import { Writable } from 'node:stream';
 import { suite, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
 import { type FlatviewError, MemoryTopology } from '../../../lib/index.js';
 import {
   CommitRecorder,
@@ -222,6 +223,23 @@ suite('where it is written to', () => {
     recorder.close();
   });
 
+  test('an observer that hears of a commit before the recorder can end it', () => {
+    const { topology, bar } = machine();
+    let calls = 0;
+    let recorder: CommitRecorder | undefined;
+    topology.addCommitObserver({ committed: () => recorder?.flush() });
+    const write = () => {
+      if (calls++ > 0) throw new Error('no space left');
+    };
+    recorder = new CommitRecorder(topology, { write }, { onStopped: () => {} });
+    bar.address = 0x1000n;
+    bar.address = 0x2000n;
+    assert.equal(recorder.error?.code, stopped.code);
+    assert.equal(recorder.steps, 1);
+    recorder.flush();
+    assert.equal(calls, 2);
+  });
+
   test('without a callback, flush and close throw what ended it', () => {
     const { topology, bar } = machine();
     let calls = 0;
@@ -248,5 +266,111 @@ suite('where it is written to', () => {
     };
     assert.throws(writeMany, stopped);
     assert.ok(stuck.writableLength <= 1000);
+  });
+
+  test('so it does without a flush, and the machine goes on', async () => {
+    const { topology, bar } = machine();
+    const stuck = new Writable({ write: () => undefined });
+    const told: FlatviewError[] = [];
+    const recorder = new CommitRecorder(topology, streamSink(stuck, 1 << 16), {
+      onStopped: (error) => told.push(error),
+    });
+    for (let i = 0; i < 100_000; i++) bar.address = BigInt(i + 1) << 12n;
+    assert.ok(stuck.writableLength <= 1 << 16);
+    assert.ok(recorder.steps < 100_000);
+    assert.equal(bar.address, 100_000n << 12n);
+    await setImmediate();
+    assert.deepEqual(
+      told.map(({ code }) => code),
+      ['ERR_RECORDING_STOPPED'],
+    );
+  });
+});
+
+suite('what waits to be written', () => {
+  /** Counts the lines that it is given. */
+  class CountingSink implements RecordingSink {
+    lines = 0;
+
+    write(bytes: Uint8Array): void {
+      this.lines += gunzipSync(bytes).toString().split('\n').length - 1;
+    }
+  }
+
+  test('is no more when a hundred thousand commits come without a turn of the event loop', () => {
+    const { topology, bar } = machine();
+    const sink = new CountingSink();
+    const recorder = new CommitRecorder(topology, sink);
+    let most = 0;
+    for (let i = 0; i < 100_000; i++) {
+      bar.address = BigInt(i + 1) << 12n;
+      most = Math.max(most, 1 + recorder.steps - sink.lines);
+    }
+    assert.ok(most > 100 && most < 2000, `${most} steps waited`);
+    recorder.close();
+    assert.equal(sink.lines, 100_001);
+  });
+
+  test('goes as soon as it is much, be it one commit', () => {
+    const { topology, system } = machine();
+    const sink = new CountingSink();
+    const recorder = new CommitRecorder(topology, sink);
+    const regions = Array.from({ length: 5000 }, (_, i) => topology.reservation(`r${i}`, 0x10n));
+    topology.transaction(() => {
+      for (const [i, region] of regions.entries()) system.addSubregion(BigInt(i) << 8n, region);
+    });
+    assert.equal(sink.lines, 2);
+    topology.transaction(() => {
+      for (const region of regions) region.address += 0x20n;
+    });
+    assert.equal(sink.lines, 3);
+    recorder.close();
+  });
+
+  test('can be a tree of more regions than a call has arguments', () => {
+    const { topology, system } = machine();
+    const sink = new CountingSink();
+    const recorder = new CommitRecorder(topology, sink);
+    const cards = topology.container('cards', 2n ** 32n);
+    topology.transaction(() => {
+      for (let i = 0; i < 200_000; i++) {
+        cards.addSubregion(BigInt(i) << 8n, topology.reservation('card', 0x10n));
+      }
+    });
+    system.addSubregion(0n, cards);
+    recorder.close();
+    assert.equal(sink.lines, 2);
+  });
+
+  test('is what the tree was then, whatever becomes of it before it is written', () => {
+    const { topology, system, bar } = machine();
+    const sink = new MemorySink();
+    const recorder = new CommitRecorder(topology, sink);
+    const card = topology.container('card', 0x1000n);
+    system.addSubregion(0x1000n, card);
+    topology.transaction(() => {
+      system.removeSubregion(bar);
+      card.addSubregion(0n, bar);
+      bar.size = 0x800n;
+    });
+    topology.transaction(() => {
+      card.removeSubregion(bar);
+      system.removeSubregion(card);
+      bar.destroy();
+      card.destroy();
+    });
+    topology.close();
+    recorder.close();
+    const [first, second, third] = stepsOf(sink);
+    const [id] = first?.made.map((region) => region.id) ?? [];
+    assert.deepEqual(
+      second?.placed.map(({ parent, address }) => [parent, address]),
+      [[id, 0n]],
+    );
+    assert.deepEqual(
+      second?.changed.map(({ size }) => size),
+      [0x800n],
+    );
+    assert.equal(third?.destroyed.length, 2);
   });
 });
