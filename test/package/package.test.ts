@@ -355,7 +355,7 @@ ${body}`,
   for (const disguise of disguises) {
     describe(`on ${disguise.platform}-${disguise.arch}, as far as a disguise goes`, () => {
       const installed = () => path.join(scratch, 'node_modules/flatview');
-      const command = () => path.join(installed(), 'dist/lib/cli/main.js');
+      const command = () => path.join(installed(), 'dist/bundle/cli/main.js');
       const skip = whyNoWasm() ?? false;
 
       it('says the same of a dump as on Linux', { skip }, () => {
