@@ -55,7 +55,7 @@ const maxSize = 1n << 62n;
  * the owner keeps it open.
  *
  * @example
- * ```ts
+ * ```ts native
  * import { HostMemory, type HostMemoryOptions } from 'flatview';
  *
  * const options: HostMemoryOptions = { shared: true };
