@@ -21,6 +21,9 @@
         '<!(node -p "path.dirname(require.resolve(\'node-addon-api\'))")',
       ],
       'cflags_cc': ['-std=c++20', '-fvisibility=hidden', '<@(warnings)'],
+      # Node.js unloads an addon that only workers had when the last of them ends; handlers of signals
+      # are the process', and stay.
+      'ldflags': ['-Wl,-z,nodelete'],
       'configurations': {
         'Release': { 'defines': ['NDEBUG'] },
       },

@@ -32,6 +32,8 @@ export const errorCodes = {
   ERR_LISTENER_REGISTERED: 'The listener is registered already, or not registered.',
   ERR_MAIN_THREAD: 'This would block the event loop; do it in a worker.',
   ERR_MALFORMED_INPUT: 'A dump or document could not be understood.',
+  ERR_MEMORY_BUS_ERROR:
+    'Memory does not answer (SIGBUS): its device does not decode memory, sleeps or is gone, or its file was truncated.',
   ERR_MEMORY_CLOSED: 'The host memory was closed.',
   ERR_NEEDS_LINUX: 'This is a part of Linux, and this process runs on another system.',
   ERR_NEEDS_NATIVE_ADDON:
@@ -55,6 +57,7 @@ export const errorCodes = {
   ERR_REGION_RECURSION: 'A region cannot be put under itself.',
   ERR_SYSTEM_CALL: 'A system call failed; see `errno`, `syscall` and the message.',
   ERR_TOO_DEEP: 'Regions are nested deeper than can be rendered.',
+  ERR_TOPOLOGY_CHANGED: 'The topology was changed while something that takes long looked at it.',
   ERR_TOPOLOGY_CLOSED: 'The topology was closed.',
   ERR_TOPOLOGY_MISMATCH: 'Regions of two topologies cannot be combined.',
   ERR_TRANSACTION_ASYNC: 'A transaction body cannot be asynchronous.',

@@ -7,6 +7,7 @@
 
 export type { AddressLike } from './address.js';
 export { type ErrorCode, type ErrorDetails, errorCodes, FlatviewError } from './errors.js';
+export type { LongWorkOptions, WorkProgress } from './long-work.js';
 export type { Rejection, RejectionReason } from './memory/access/access.js';
 export type { ReadOutcome } from './memory/access/address-space-access.js';
 export type { BounceBuffers } from './memory/access/bounce-buffers.js';
@@ -78,13 +79,13 @@ export {
   type SharedAddressSpace,
 } from './memory/views/flat-view-reader.js';
 export type { MemoryRegionSection } from './memory/views/section.js';
-export { type BuiltTopology, buildTopology } from './mtree/build-topology.js';
+export { type BuiltTopology, buildTopology, buildTopologyAsync } from './mtree/build-topology.js';
 export { type DescribeOptions, describeTopology } from './mtree/describe-topology.js';
 export { explanationJson } from './mtree/explanation-json.js';
 export { explanationLines } from './mtree/explanation-text.js';
 export type { Note, NoteCode } from './mtree/monitor-text/notes.js';
 export { type MonitorTopology, readMonitorText } from './mtree/monitor-text/read-monitor-text.js';
-export { type ReadTopology, readTopology } from './mtree/read-topology.js';
+export { type ReadTopology, readTopology, readTopologyAsync } from './mtree/read-topology.js';
 export { readTopologyJson } from './mtree/read-topology-json.js';
 export type {
   AddressSpaceRecord,

@@ -25,8 +25,10 @@
       "native/engine/view_update.cc"
     ],
     "kernel": [
+      "native/kernel/bus_error.cc",
       "native/kernel/capability_chain.cc",
       "native/kernel/event_fd.cc",
+      "native/kernel/exact_access.cc",
       "native/kernel/guest_gate.cc",
       "native/kernel/host_memory.cc",
       "native/kernel/ioctl.cc",
@@ -81,6 +83,7 @@
       "native/test/engine/self_check_test.cc",
       "native/test/engine/view_reader_test.cc",
       "native/test/engine/view_root_test.cc",
+      "native/test/kernel/bus_error_test.cc",
       "native/test/kernel/capability_chain_test.cc",
       "native/test/kernel/exact_access_test.cc",
       "native/test/kernel/guest_gate_test.cc",

@@ -19,7 +19,7 @@ export async function demo({ out }: Session): Promise<number> {
   const story = pathToFileURL(path.join(packageRoot, example));
   const { tellStory } = (await import(story.href)) as Example;
   const lines: string[] = [];
-  await tellStory({ print: (line) => lines.push(line), isTerminal: out.isTerminal });
+  await tellStory({ print: (line) => lines.push(line), isTerminal: out.hasColour });
   const next = `npx flatview explain ${path.relative('.', path.join(packageRoot, dump))} cb123`;
   await out.print([
     ...lines,

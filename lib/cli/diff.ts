@@ -1,5 +1,5 @@
 import { FlatviewError } from '../errors.js';
-import { diffTopologies } from '../mtree/diff/diff-topologies.js';
+import { diffSteps } from '../mtree/diff/diff-topologies.js';
 import { differenceJson, differenceLines } from '../mtree/diff/difference-text.js';
 import { isSame } from '../mtree/diff/topology-difference.js';
 import { chooseSpaces } from './choose-spaces.js';
@@ -26,7 +26,7 @@ export function diffInputs(
       const [old, fresh] = [one, other].map(({ addressSpaces }) =>
         as === undefined ? addressSpaces : chooseSpaces(addressSpaces, as),
       );
-      const difference = diffTopologies(old ?? [], fresh ?? []);
+      const difference = await session.working(after, diffSteps(old ?? [], fresh ?? []));
       if (json) await session.printJson(differenceJson(difference));
       else await session.out.print(differenceLines(difference));
       return isSame(difference) ? exitCode.ok : exitCode.no;

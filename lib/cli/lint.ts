@@ -1,12 +1,11 @@
 import { FlatviewError } from '../errors.js';
 import type { AddressSpace } from '../memory/address-space.js';
 import { isAtLeast, type Severity, severities } from '../mtree/lint/finding.js';
-import { type LintReport, lint } from '../mtree/lint/lint.js';
+import { type LintReport, lintSteps } from '../mtree/lint/lint.js';
 import { lintJson, lintLines } from '../mtree/lint/lint-text.js';
 import { type LintRuleId, lintRuleIds } from '../mtree/lint/rules.js';
 import { parseByteSize } from './byte-size.js';
 import { chooseSpaces } from './choose-spaces.js';
-import { Progress } from './progress.js';
 import { exitCode, type Session } from './session.js';
 
 /** Options of `flatview lint`. */
@@ -45,12 +44,9 @@ function readReport(
     ...(ignore !== undefined && { ignore: ruleIds(ignore) }),
   };
   return session.withTopology(input, ({ addressSpaces }) => {
-    const progress = new Progress(session.err, 'regions and ranges looked at');
     const spaces: readonly AddressSpace[] =
       as === undefined ? addressSpaces : chooseSpaces(addressSpaces, as);
-    const report = lint(spaces, { ...looking, onProgress: (looked) => progress.show(looked) });
-    progress.end();
-    return Promise.resolve(report);
+    return session.working(input, lintSteps(spaces, looking));
   });
 }
 

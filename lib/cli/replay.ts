@@ -1,24 +1,23 @@
 import { FlatviewError } from '../errors.js';
+import type { Steps } from '../long-work.js';
 import { explain } from '../memory/explain/explain.js';
 import { describeTopology, groupByFlatView } from '../mtree/describe-topology.js';
 import { differenceJson, differenceLines } from '../mtree/diff/difference-text.js';
 import { isSame } from '../mtree/diff/topology-difference.js';
 import { explanationJson } from '../mtree/explanation-json.js';
-import { recordedSpace } from '../mtree/recording/changes-of-hands.js';
+import { handsSteps, recordedSpace } from '../mtree/recording/changes-of-hands.js';
 import {
   type ChangeOfHands,
-  changesOfHands,
-  measureReplay,
   RecordedTopology,
   type Recording,
   readRecording,
   stepDifference,
 } from '../mtree/recording/index.js';
+import { measureSteps } from '../mtree/recording/measure-replay.js';
 import { flatViewLines } from '../mtree/write-flat-views.js';
 import { regionTreeLines } from '../mtree/write-region-tree.js';
 import { writeTopologyJson } from '../mtree/write-topology-json.js';
 import { parseAddress } from './address-argument.js';
-import { Progress } from './progress.js';
 import {
   bisectLines,
   type Extent,
@@ -31,6 +30,7 @@ import {
   summaryLines,
 } from './replay-text.js';
 import { exitCode, naming, type Session } from './session.js';
+import { parseStep, parseSteps } from './step-number.js';
 
 /** Options of `flatview replay`. */
 export interface ReplayOptions {
@@ -64,8 +64,8 @@ export async function replay(
   if (asked.length > 1) {
     throw invalid('one of --step, --changes, --diff, --bisect and --address can be asked for');
   }
-  if (step !== undefined) return run.showStep(stepNumber(step));
-  if (changes !== undefined) return run.showChanges(stepNumber(changes));
+  if (step !== undefined) return run.showStep(parseStep(step));
+  if (changes !== undefined) return run.showChanges(parseStep(changes));
   if (diff !== undefined) return run.showDifference(diff);
   if (bisect !== undefined) return run.bisect(parseAddress(bisect));
   if (address !== undefined) return run.listHands(parseAddress(address));
@@ -78,21 +78,19 @@ class Replay {
   readonly #input: string;
   readonly #recording: Recording;
   readonly #options: ReplayOptions;
-  readonly #progress: Progress;
 
   constructor(session: Session, input: string, recording: Recording, options: ReplayOptions) {
     this.#session = session;
     this.#input = input;
     this.#recording = recording;
     this.#options = options;
-    this.#progress = new Progress(session.err, 'steps replayed');
   }
 
   async sumUp(): Promise<number> {
-    const alone = this.#replaying(() => measureReplay(this.#recording, false, this.#onStep));
-    const listening = this.#replaying(() => measureReplay(this.#recording, true, this.#onStep));
-    using first = this.#at(0);
-    using last = this.#at(alone.steps);
+    const alone = await this.#working(measureSteps(this.#recording, false));
+    const listening = await this.#working(measureSteps(this.#recording, true));
+    using first = await this.#at(0);
+    using last = await this.#at(alone.steps);
     const { started, isTruncated } = this.#recording;
     const summary = {
       started,
@@ -108,7 +106,7 @@ class Replay {
   }
 
   async showStep(number: number): Promise<number> {
-    using replayed = this.#at(number);
+    using replayed = await this.#at(number);
     const { json, tree, owners } = this.#options;
     const { addressSpaces } = replayed;
     const shown = owners ? { owners } : {};
@@ -123,8 +121,8 @@ class Replay {
 
   async showChanges(number: number): Promise<number> {
     if (number === 0) throw invalid('step 0 is the beginning: nothing changed before it');
-    using before = this.#at(number - 1);
-    using after = this.#at(number);
+    using before = await this.#at(number - 1);
+    using after = await this.#at(number);
     const difference = stepDifference(before, after);
     const { step } = after;
     if (this.#options.json) {
@@ -138,12 +136,9 @@ class Replay {
 
   /** The answer is no where anything differs, as that of `flatview diff` is. */
   async showDifference(steps: readonly string[]): Promise<number> {
-    const [from, to] = steps.map(stepNumber);
-    if (from === undefined || to === undefined || steps.length > 2) {
-      throw invalid('--diff needs two steps: --diff 3 7');
-    }
-    using before = this.#at(from);
-    using after = this.#at(to);
+    const [from, to] = parseSteps('--diff', steps);
+    using before = await this.#at(from);
+    using after = await this.#at(to);
     const difference = stepDifference(before, after);
     if (this.#options.json) await this.#session.printJson(differenceJson(difference));
     else await this.#session.out.print(differenceLines(difference));
@@ -152,10 +147,10 @@ class Replay {
 
   /** The answer is no where the address never changes hands. */
   async bisect(address: bigint): Promise<number> {
-    using replayed = this.#at(this.#from);
-    const hands = this.#replaying(() => this.#handsIn(replayed, address).next().value);
+    using replayed = await this.#at(this.#from);
+    const [hands] = await this.#working(this.#handsIn(replayed, address, 1));
     if (!hands) return this.#neverChanges();
-    using earlier = this.#at(hands.step.number - 1);
+    using earlier = await this.#at(hands.step.number - 1);
     const [before, after] = [earlier, replayed].map((one) => {
       const space = recordedSpace(one, this.#options.as);
       return space && explain(space, address);
@@ -175,8 +170,8 @@ class Replay {
 
   /** The answer is no where the address never changes hands. */
   async listHands(address: bigint): Promise<number> {
-    using replayed = this.#at(this.#from);
-    const all = this.#replaying(() => [...this.#handsIn(replayed, address)]);
+    using replayed = await this.#at(this.#from);
+    const all = await this.#working(this.#handsIn(replayed, address));
     if (this.#options.json) await this.#session.printJson(all.map(handsJson));
     else if (all.length === 0) return this.#neverChanges();
     else await this.#session.out.print(all.map(handsText));
@@ -184,20 +179,16 @@ class Replay {
   }
 
   get #from(): number {
-    return stepNumber(this.#options.from ?? '0');
+    return parseStep(this.#options.from ?? '0');
   }
 
-  readonly #onStep = (step: number): void => {
-    if (step % progressStep === 0) this.#progress.show(step);
-  };
-
-  #handsIn(replayed: RecordedTopology, address: bigint): Generator<ChangeOfHands, void> {
+  #handsIn(replayed: RecordedTopology, address: bigint, most?: number): Steps<ChangeOfHands[]> {
     const { as } = this.#options;
     const isThere = recordedSpace(replayed, as) !== undefined;
     if (!isThere && as !== undefined && !this.#everHas(as)) {
       throw invalid(`there is no address space "${as}" at any step`);
     }
-    return changesOfHands(replayed, address, as, this.#onStep);
+    return handsSteps(replayed, address, as, most);
   }
 
   #everHas(name: string): boolean {
@@ -215,30 +206,21 @@ class Replay {
     return exitCode.no;
   }
 
-  #at(step: number): RecordedTopology {
-    return this.#replaying(() => {
-      const replayed = new RecordedTopology(this.#recording);
-      try {
-        replayed.advanceTo(step, this.#onStep);
-        return replayed;
-      } catch (error) {
-        replayed.close();
-        throw error;
-      }
-    });
-  }
-
-  #replaying<T>(action: () => T): T {
+  async #at(step: number): Promise<RecordedTopology> {
+    const replayed = naming(this.#input, () => new RecordedTopology(this.#recording));
     try {
-      return naming(this.#input, action);
-    } finally {
-      this.#progress.end();
+      await this.#working(replayed.advancing(step));
+      return replayed;
+    } catch (error) {
+      replayed.close();
+      throw error;
     }
   }
-}
 
-/** So many steps there are between two words on progress. */
-const progressStep = 4096;
+  #working<T>(steps: Steps<T>): Promise<T> {
+    return this.#session.working(this.#input, steps);
+  }
+}
 
 function extentOf({ addressSpaces, regions }: RecordedTopology): Extent {
   const views = [...groupByFlatView(addressSpaces).keys()];
@@ -248,15 +230,6 @@ function extentOf({ addressSpaces, regions }: RecordedTopology): Extent {
     flatViews: views.length,
     ranges: views.reduce((sum, { rangeCount }) => sum + rangeCount, 0),
   };
-}
-
-function stepNumber(text: string): number {
-  const number = /^[0-9]{1,15}$/.test(text) ? Number(text) : undefined;
-  return number ?? invalidStep(text);
-}
-
-function invalidStep(text: string): never {
-  throw invalid(`"${text}" is not the number of a step`);
 }
 
 function invalid(message: string): FlatviewError {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { FlatviewError } from '../errors.js';
 import { findPackageRoot } from '../package-root.js';
+import { Interrupted } from './interruption.js';
 import { exitCode, Session, type Streams } from './session.js';
 import { ReaderGone } from './text-output.js';
 
@@ -12,17 +13,23 @@ INPUT is a file, or - for the standard input:
   - what QEMU's monitor prints for "info mtree", best with -o -D and followed by "info mtree -f":
       (echo info mtree -o -D; echo info mtree -f) | socat - unix:monitor.sock | flatview flat -
 Either may be gzipped. What a text doesn't tell is said on the standard error, with its line.
+map takes a recording, too (docs/recording.md).
 
-Exit status: 0 it worked, 1 the answer is no, 2 bad input or usage.`;
+Exit status: 0 it worked, 1 the answer is no, 2 bad input or usage, 130 it was interrupted.`;
 
 /**
  * Runs the command line.
  *
  * @param args What follows the command's name.
+ * @param signal Ends it: aborted with {@link Interrupted}.
  * @returns The exit status.
  */
-export async function run(args: readonly string[], streams: Streams): Promise<number> {
-  const session = new Session(streams);
+export async function run(
+  args: readonly string[],
+  streams: Streams,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<number> {
+  const session = new Session(streams, signal);
   let status: number = exitCode.ok;
   const program = commandLine(session, streams, (result) => {
     status = result;
@@ -32,6 +39,10 @@ export async function run(args: readonly string[], streams: Streams): Promise<nu
     return status;
   } catch (error) {
     if (error instanceof ReaderGone) return exitCode.ok;
+    if (error instanceof Interrupted) {
+      await session.err.print([`flatview: ${error.message}`]);
+      return error.exitCode;
+    }
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.bad;
     if (!(error instanceof FlatviewError)) throw error;
     await session.err.print([`flatview: ${error.message} (${error.code})`]);
@@ -43,6 +54,10 @@ function commandLine(session: Session, streams: Streams, done: (status: number) 
   const program = new Command('flatview')
     .description('Reads the memory map of a virtual machine, renders it, and explains it.')
     .version(packageVersion(), '-V, --version')
+    .option('-q, --quiet', "show no progress, nor what the input doesn't tell")
+    .on('option:quiet', () => {
+      session.isQuiet = true;
+    })
     .addHelpText('after', inputHelp)
     .showHelpAfterError('(flatview --help says more)')
     .configureOutput({
@@ -140,6 +155,9 @@ function addMap(program: Command, session: Session, done: (status: number) => vo
     .option('--json', 'print it as JSON')
     .option('--svg <FILE>', 'write it as a picture for documents')
     .option('--html <FILE>', 'write it as a page to look at, search and zoom in')
+    .option('--step <N>', 'of a recording: as it was after this step (default: the last one)')
+    .option('--diff <N...>', 'what changed from one step to another: --diff 3 7')
+    .option('--steps <N...>', 'the steps of a page, first and last: --steps 0 500 (default: all)')
     .action(async (input, after, options) => {
       const { drawMap } = await import('./map.js');
       done(await drawMap(session, input, after, options));

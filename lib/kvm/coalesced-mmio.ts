@@ -10,6 +10,29 @@ const largestZone = 1n << 30n;
 /**
  * Has KVM gather writes in a ring instead of exiting for each (KVM_REGISTER_COALESCED_MMIO): one listener for the
  * address space of memory, another for that of ports. Who runs vCPUs empties the ring.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { type CoalescedZone, KvmCoalescedMmio } from 'flatview/kvm';
+ * import { SimulatedKvm } from 'flatview/simulated';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * const vga = topology.io('vga-lowmem', 0x2_0000n, {});
+ * system.addSubregion(0xa_0000n, vga);
+ *
+ * const vm = new SimulatedKvm();
+ * const coalesced = new KvmCoalescedMmio(vm);
+ * topology.addressSpace('memory', system).addListener(coalesced);
+ * vm.write(0xa_0010n, 4, 0x0720_0720n).kind; // => 'exit'
+ *
+ * vga.addCoalescedRange(0x0n, 0x2_0000n);
+ * vm.write(0xa_0010n, 4, 0x0720_0720n).kind; // => 'coalesced'
+ * const zones: readonly CoalescedZone[] = coalesced.zones;
+ * zones; // => [{ address: 0xa_0000n, size: 0x2_0000, pio: false }]
+ * topology.close();
+ * ```
  */
 export class KvmCoalescedMmio implements MemoryListener {
   readonly name: string;

@@ -3,7 +3,23 @@ import { FlatviewError } from '../errors.js';
 import { addon } from '../native/addon.js';
 import { kvmCall } from './kvm-call.js';
 
-/** A counter in the kernel that a guest's writes add to, without an exit: what an ioeventfd of a region signals. */
+/**
+ * A counter in the kernel that a guest's writes add to, without an exit: what an ioeventfd of a region signals.
+ *
+ * @example
+ * ```ts
+ * import { EventFd } from 'flatview/kvm';
+ *
+ * const doorbell = EventFd.create();
+ * doorbell.signal();
+ * doorbell.signal();
+ * doorbell.take(); // => 2n
+ * doorbell.take(); // => 0n
+ *
+ * doorbell.close();
+ * doorbell.fd; // throws ERR_KVM_CLOSED
+ * ```
+ */
 export class EventFd {
   /** `undefined` once closed. */
   #fd: number | undefined;

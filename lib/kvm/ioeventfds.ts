@@ -12,6 +12,31 @@ export type KvmBus = 'memory' | 'ports';
  *
  * Two that match the same write can't be at once: the kernel refuses the second one (EEXIST), and the commit fails. But
  * the same one may show twice, where something covers its middle. An eventfd must stay open until it is removed here.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { EventFd, type KvmBus, KvmIoEventFds } from 'flatview/kvm';
+ * import { SimulatedKvm } from 'flatview/simulated';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * const notify = topology.io('virtio-pci-notify', 0x1000n, {});
+ * system.addSubregion(0xfebf_3000n, notify);
+ *
+ * const vm = new SimulatedKvm();
+ * const bus: KvmBus = 'memory';
+ * topology.addressSpace('memory', system).addListener(new KvmIoEventFds(vm, bus));
+ *
+ * using queue = EventFd.create();
+ * notify.addIoEventFd({ address: 0x4n, size: 2, data: 1n, fd: queue.fd });
+ * vm.write(0xfebf_3004n, 2, 1n).kind; // => 'ioeventfd'
+ * vm.write(0xfebf_3004n, 2, 2n).kind; // => 'exit'
+ *
+ * notify.address = 0xe000_0000n; // the guest moves the BAR
+ * vm.ioEventFds.map(({ address }) => address); // => [0xe000_0004n]
+ * topology.close();
+ * ```
  */
 export class KvmIoEventFds implements MemoryListener {
   readonly name: string;

@@ -1,5 +1,17 @@
 /**
  * Numbers of capabilities that {@link KvmVm.checkExtension} is asked for (include/uapi/linux/kvm.h).
+ *
+ * @example
+ * ```ts
+ * import { type KvmVm, kvmCapability } from 'flatview/kvm';
+ * import { SimulatedKvm } from 'flatview/simulated';
+ *
+ * // How many slots a VM can have; a kernel that doesn't say has 32.
+ * const slotLimit = (vm: KvmVm): number => vm.checkExtension(kvmCapability.nrMemslots) || 32;
+ *
+ * slotLimit(new SimulatedKvm()); // => 32764
+ * slotLimit(new SimulatedKvm({ slotCount: 0 })); // => 32
+ * ```
  */
 export const kvmCapability = {
   /** How many memory slots an address space can have; 0 means 32. */
@@ -24,7 +36,27 @@ export const kvmCapability = {
   guestMemfd: 234,
 } as const;
 
-/** Bits of {@link UserMemoryRegion.flags}. */
+/**
+ * Bits of {@link UserMemoryRegion.flags}.
+ *
+ * @example
+ * ```ts
+ * import { userMemoryFlag } from 'flatview/kvm';
+ * import { SimulatedKvm } from 'flatview/simulated';
+ *
+ * const vm = new SimulatedKvm();
+ * const place = { guestAddress: 0x0n, size: 0x4_0000n, hostAddress: 0x7f00_0000_0000n };
+ * vm.setUserMemoryRegion({ slot: 0, flags: userMemoryFlag.logDirtyPages, ...place });
+ *
+ * vm.write(0x3008n, 4, 1n); // the guest writes its fourth page
+ * const bitmap = new BigUint64Array(1);
+ * vm.getDirtyLog(0, bitmap);
+ * bitmap[0]; // => 0b1000n
+ *
+ * // Whether a slot can be written is decided when it is made.
+ * vm.setUserMemoryRegion({ slot: 0, flags: userMemoryFlag.readonly, ...place }); // throws ERR_SYSTEM_CALL
+ * ```
+ */
 export const userMemoryFlag = {
   /** KVM_MEM_LOG_DIRTY_PAGES: the pages that are written are remembered. */
   logDirtyPages: 1,
@@ -34,7 +66,29 @@ export const userMemoryFlag = {
   guestMemfd: 4,
 } as const;
 
-/** Bits of KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2's argument. */
+/**
+ * Bits of KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2's argument.
+ *
+ * @example
+ * ```ts
+ * import { kvmCapability, manualDirtyLogProtect, userMemoryFlag } from 'flatview/kvm';
+ * import { SimulatedKvm } from 'flatview/simulated';
+ *
+ * const vm = new SimulatedKvm();
+ * const { enable, initiallySet } = manualDirtyLogProtect;
+ * vm.enableCapability(kvmCapability.manualDirtyLogProtect2, BigInt(enable | initiallySet));
+ * const place = { guestAddress: 0x0n, size: 0x8_0000n, hostAddress: 0x7f00_0000_0000n };
+ * vm.setUserMemoryRegion({ slot: 0, flags: userMemoryFlag.logDirtyPages, ...place });
+ *
+ * const bitmap = new BigUint64Array(2); // 128 pages
+ * vm.getDirtyLog(0, bitmap);
+ * bitmap[1] === 2n ** 64n - 1n; // => true
+ *
+ * vm.clearDirtyLog(0, 64n, 64, bitmap.subarray(1)); // the upper half has been copied
+ * vm.getDirtyLog(0, bitmap);
+ * bitmap[1]; // => 0n
+ * ```
+ */
 export const manualDirtyLogProtect = {
   /** Reading the dirty log leaves it as it is; {@link KvmVm.clearDirtyLog} clears and protects. */
   enable: 1,
@@ -42,7 +96,27 @@ export const manualDirtyLogProtect = {
   initiallySet: 2,
 } as const;
 
-/** The largest number of pages of a slot: KVM_MEM_MAX_NR_PAGES (virt/kvm/kvm_main.c). */
+/**
+ * The largest number of pages of a slot: KVM_MEM_MAX_NR_PAGES (virt/kvm/kvm_main.c).
+ *
+ * @example
+ * ```ts
+ * import { maxSlotPages, type UserMemoryRegion } from 'flatview/kvm';
+ * import { SimulatedKvm } from 'flatview/simulated';
+ *
+ * const vm = new SimulatedKvm();
+ * const largest: UserMemoryRegion = {
+ *   slot: 0,
+ *   flags: 0,
+ *   guestAddress: 0x0n,
+ *   size: maxSlotPages * vm.pageSize,
+ *   hostAddress: 0x1000_0000_0000n,
+ * };
+ * vm.setUserMemoryRegion({ ...largest, size: largest.size + vm.pageSize }); // throws ERR_SYSTEM_CALL
+ * vm.setUserMemoryRegion(largest);
+ * largest.size; // => 0x7ff_ffff_f000n
+ * ```
+ */
 export const maxSlotPages: bigint = (1n << 31n) - 1n;
 
 /** A memory slot as KVM_SET_USER_MEMORY_REGION takes it. */
@@ -61,7 +135,30 @@ export interface UserMemoryRegion {
   readonly guestMemfd?: { readonly fd: number; readonly offset: bigint };
 }
 
-/** An ioeventfd as KVM_IOEVENTFD takes it. */
+/**
+ * An ioeventfd as KVM_IOEVENTFD takes it.
+ *
+ * @example
+ * ```ts
+ * import type { IoEventFdRequest } from 'flatview/kvm';
+ * import { SimulatedKvm } from 'flatview/simulated';
+ *
+ * const vm = new SimulatedKvm();
+ * const anyValue: IoEventFdRequest = {
+ *   address: 0xfebf_3000n,
+ *   length: 2,
+ *   fd: 20,
+ *   pio: false,
+ *   deassign: false,
+ * };
+ * vm.ioEventFd(anyValue);
+ *
+ * // A write of 1 would match both: EEXIST.
+ * vm.ioEventFd({ ...anyValue, fd: 21, dataMatch: 1n }); // throws ERR_SYSTEM_CALL
+ * vm.ioEventFd({ ...anyValue, deassign: true });
+ * vm.ioEventFds; // => []
+ * ```
+ */
 export interface IoEventFdRequest {
   /** Guest-physical address, or number of the port. */
   readonly address: bigint;
@@ -92,6 +189,24 @@ export interface CoalescedZone {
  * opinion. The real one and the simulated one implement it, and pass the same conformance cases.
  *
  * What the kernel refuses is thrown as `ERR_SYSTEM_CALL` with `errno` and `syscall`, made by {@link kvmIoctlError}.
+ *
+ * @example
+ * ```ts
+ * import type { KvmVm } from 'flatview/kvm';
+ * import { SimulatedKvm } from 'flatview/simulated';
+ *
+ * // Puts a slot of 64 KiB there: made where there is none of its number, else moved.
+ * function putSlot(vm: KvmVm, slot: number, guestAddress: bigint): void {
+ *   const rest = { size: 0x1_0000n, hostAddress: 0x7f00_0000_0000n };
+ *   vm.setUserMemoryRegion({ slot, flags: 0, guestAddress, ...rest });
+ * }
+ *
+ * const vm = new SimulatedKvm();
+ * putSlot(vm, 3, 0x0n);
+ * putSlot(vm, 3, 0xfeb0_0000n);
+ * vm.slots.map(({ slot, guestAddress }) => [slot, guestAddress]); // => [[3, 0xfeb0_0000n]]
+ * putSlot(vm, 3, 0xfeb0_0800n); // throws ERR_SYSTEM_CALL
+ * ```
  */
 export interface KvmVm {
   /** Bytes of a page of the host: the unit of slots. */

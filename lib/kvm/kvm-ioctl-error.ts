@@ -20,6 +20,17 @@ export type KvmVmIoctl =
  *
  * @param args The arguments that matter, in the kernel's names.
  * @param errno Name of the kernel's error, such as `EINVAL`.
+ *
+ * @example
+ * ```ts
+ * import { kvmIoctlError, type KvmVmIoctl } from 'flatview/kvm';
+ *
+ * const ioctl: KvmVmIoctl = 'KVM_SET_USER_MEMORY_REGION';
+ * const error = kvmIoctlError(ioctl, { slot: 3, guest_phys_addr: 0xfeb0_0000n }, 'EEXIST');
+ * error.syscall; // => 'KVM_SET_USER_MEMORY_REGION(slot 0x3, guest_phys_addr 0xfeb00000)'
+ * error.errno; // => 'EEXIST'
+ * error.message.split(': ')[1]; // => 'it overlaps another slot of the same address space'
+ * ```
  */
 export function kvmIoctlError(
   ioctl: KvmVmIoctl,

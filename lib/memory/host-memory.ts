@@ -79,11 +79,12 @@ export class HostMemory {
   readonly isLent: boolean;
   /**
    * Whether it is a device's: each access reaches the device, so each has a width. There are {@link load} and
-   * {@link store}, and no windows, copies and discarding. While the device doesn't answer (memory decode is off, or it
-   * sleeps) an access is SIGBUS, which ends the process.
+   * {@link store}, and no windows, copies and discarding. While the device doesn't answer (memory decode is off, it
+   * sleeps, or is gone) these throw `ERR_MEMORY_BUS_ERROR`.
    */
   readonly isDevice: boolean;
   readonly #name: string;
+  #busErrors = 0;
   /** `undefined` once closed. */
   #source: HostMemorySource | undefined;
   /** What must not be collected before this object and its windows. */
@@ -199,8 +200,19 @@ export class HostMemory {
   }
 
   /**
+   * How many accesses came to nothing because the memory doesn't answer (SIGBUS): by this object, and by address spaces
+   * that show it.
+   */
+  get busErrors(): number {
+    return this.#busErrors;
+  }
+
+  /**
    * `length` bytes from `offset` on as an array, without a copy. {@link close} detaches it: its length becomes 0. An
    * asynchronous operation that is under way then, such as reading a file into it, ends nowhere.
+   *
+   * What JavaScript reads and writes there is not our access: where the memory doesn't answer, as of a file that was
+   * truncated, it ends the process.
    *
    * @throws `ERR_ADDRESS_RANGE` beyond the memory, `ERR_WINDOW` for more than 4 GiB or where the runtime forbids
    *   arrays over foreign memory (Electron does), `ERR_INVALID_ARGUMENT` of a device's, `ERR_MEMORY_CLOSED`.
@@ -222,46 +234,73 @@ export class HostMemory {
    * Reads `width` bytes in host byte order by one load of exactly that width, as a device needs it.
    *
    * @param offset Any alignment.
-   * @throws `ERR_ADDRESS_RANGE` beyond the memory, `ERR_INVALID_ARGUMENT` on another width, `ERR_MEMORY_CLOSED`.
+   * @throws `ERR_ADDRESS_RANGE` beyond the memory, `ERR_INVALID_ARGUMENT` on another width, `ERR_MEMORY_CLOSED`,
+   *   `ERR_MEMORY_BUS_ERROR` where it doesn't answer.
    */
   load(offset: AddressLike, width: AccessWidth): bigint {
-    const source = this.#open();
-    const at = this.#checkAccess(offset, width);
-    return addon.hostMemoryLoad(source, at, width);
+    const value = this.tryLoad(offset, width);
+    if (value === undefined) throw this.#busError(offset, width);
+    return value;
   }
 
   /**
    * Writes the low `width` bytes of `value` in host byte order by one store of exactly that width.
    *
    * @param offset Any alignment.
-   * @throws `ERR_ADDRESS_RANGE` beyond the memory, `ERR_INVALID_ARGUMENT` on another width, `ERR_MEMORY_CLOSED`.
+   * @throws As {@link load}.
    */
   store(offset: AddressLike, width: AccessWidth, value: bigint): void {
-    const source = this.#open();
-    const at = this.#checkAccess(offset, width);
-    addon.hostMemoryStore(source, at, width, BigInt.asUintN(64, value));
+    if (!this.tryStore(offset, width, value)) throw this.#busError(offset, width);
   }
 
   /**
    * Fills `into` with what is at `offset`, in accesses of any width: not for a device's.
    *
-   * @throws `ERR_ADDRESS_RANGE` beyond the memory, `ERR_INVALID_ARGUMENT`, `ERR_MEMORY_CLOSED`.
+   * @throws `ERR_ADDRESS_RANGE` beyond the memory, `ERR_INVALID_ARGUMENT`, `ERR_MEMORY_CLOSED`; `ERR_MEMORY_BUS_ERROR`
+   *   where it doesn't answer: `into` may hold some of the bytes then.
    */
   copyOut(offset: AddressLike, into: Uint8Array): void {
-    const source = this.#open();
-    this.#refuseDevice();
-    addon.hostMemoryCopyOut(source, this.#checkCopy(offset, into), into);
+    if (!this.tryCopyOut(offset, into)) throw this.#busError(offset, into.length);
   }
 
   /**
    * Copies `from` to `offset`, in accesses of any width: not for a device's.
    *
-   * @throws `ERR_ADDRESS_RANGE` beyond the memory, `ERR_INVALID_ARGUMENT`, `ERR_MEMORY_CLOSED`.
+   * @throws `ERR_ADDRESS_RANGE` beyond the memory, `ERR_INVALID_ARGUMENT`, `ERR_MEMORY_CLOSED`; `ERR_MEMORY_BUS_ERROR`
+   *   where it doesn't answer: some of the bytes may have been written then.
    */
   copyIn(offset: AddressLike, from: Uint8Array): void {
+    if (!this.tryCopyIn(offset, from)) throw this.#busError(offset, from.length);
+  }
+
+  /** @internal As {@link load}, but `undefined` where the memory doesn't answer. */
+  tryLoad(offset: AddressLike, width: AccessWidth): bigint | undefined {
+    const source = this.#open();
+    const at = this.#checkAccess(offset, width);
+    const value = addon.hostMemoryLoad(source, at, width);
+    if (value === undefined) this.#busErrors++;
+    return value;
+  }
+
+  /** @internal As {@link store}. Whether the memory took it. */
+  tryStore(offset: AddressLike, width: AccessWidth, value: bigint): boolean {
+    const source = this.#open();
+    const at = this.#checkAccess(offset, width);
+    return this.#answered(addon.hostMemoryStore(source, at, width, BigInt.asUintN(64, value)));
+  }
+
+  /** @internal As {@link copyOut}. Whether the memory answered. */
+  tryCopyOut(offset: AddressLike, into: Uint8Array): boolean {
     const source = this.#open();
     this.#refuseDevice();
-    addon.hostMemoryCopyIn(source, this.#checkCopy(offset, from), from);
+    return this.#answered(addon.hostMemoryCopyOut(source, this.#checkCopy(offset, into), into));
+  }
+
+  /** @internal As {@link copyIn}. Whether the memory took it. */
+  tryCopyIn(offset: AddressLike, from: Uint8Array): boolean {
+    const source = this.#open();
+    this.#refuseDevice();
+    return this.#answered(addon.hostMemoryCopyIn(source, this.#checkCopy(offset, from), from));
   }
 
   /**
@@ -317,6 +356,19 @@ export class HostMemory {
       throw new FlatviewError('ERR_MEMORY_CLOSED', message);
     }
     return source;
+  }
+
+  #answered(answered: boolean): boolean {
+    if (!answered) this.#busErrors++;
+    return answered;
+  }
+
+  #busError(offset: AddressLike, length: number): FlatviewError {
+    const bytes = `${hex(length)} bytes at ${hex(offset)} of ${this.#name}`;
+    const cause = this.isDevice
+      ? 'its device does not decode memory, sleeps or is gone'
+      : 'nothing is behind them, as in a file that was truncated';
+    return new FlatviewError('ERR_MEMORY_BUS_ERROR', `${bytes} do not answer (SIGBUS): ${cause}`);
   }
 
   #refuseDevice(): void {

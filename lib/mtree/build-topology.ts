@@ -1,10 +1,14 @@
 import { FlatviewError } from '../errors.js';
+import { atOnce, inSlices, type LongWorkOptions, type Steps } from '../long-work.js';
 import type { AddressSpace } from '../memory/address-space.js';
 import { type DirtyLogClient, dirtyLogClients } from '../memory/commit/region-state.js';
 import type { IommuOps } from '../memory/regions/iommu.js';
 import type { MemoryRegion, RegionOptions } from '../memory/regions/memory-region.js';
 import { MemoryTopology } from '../memory/topology.js';
 import type { RegionRecord, TopologyDocument } from './topology-document.js';
+
+/** So many regions are made or placed in a step. */
+const recordsAStep = 1024;
 
 /** A dump doesn't say what its IOMMUs translate: these permit nothing. */
 const untranslated: IommuOps = { translate: () => undefined };
@@ -27,22 +31,47 @@ export interface BuiltTopology {
  *   render, or its aliases recurse without end. Nothing is left behind then.
  */
 export function buildTopology(document: TopologyDocument): BuiltTopology {
+  return atOnce(buildSteps(document));
+}
+
+/**
+ * The same as {@link buildTopology}, while the event loop turns. It does not while the tree is rendered.
+ *
+ * @throws As {@link buildTopology}; the signal's reason.
+ */
+export function buildTopologyAsync(
+  document: TopologyDocument,
+  options: LongWorkOptions = {},
+): Promise<BuiltTopology> {
+  return inSlices(buildSteps(document), options);
+}
+
+/** Builds a tree step by step. Nobody else sees it before it is done. */
+export function* buildSteps(document: TopologyDocument): Steps<BuiltTopology> {
   const topology = new MemoryTopology();
+  let isDone = false;
   try {
-    return topology.transaction(() => build(topology, document));
-  } catch (error) {
-    topology.close();
-    throw error;
+    topology.begin();
+    const built = yield* build(topology, document);
+    topology.commit();
+    isDone = true;
+    return built;
+  } finally {
+    if (!isDone) topology.close();
   }
 }
 
-function build(topology: MemoryTopology, document: TopologyDocument): BuiltTopology {
+function* build(topology: MemoryTopology, document: TopologyDocument): Steps<BuiltTopology> {
   const regions = new Map<number, MemoryRegion>();
+  const total = document.regions.length;
   for (const record of targetsFirst(document.regions)) {
     regions.set(record.id, createRegion(topology, record, regions));
+    if (regions.size % recordsAStep === 0) {
+      yield { what: 'regions made', done: regions.size, total };
+    }
   }
   for (const record of document.regions) placeRoot(record, regions);
-  attachChildren(document.regions, regions);
+  yield* attachChildren(document.regions, regions);
   const addressSpaces = document.addressSpaces.map(({ name, root }) =>
     topology.addressSpace(name, found(regions, root)),
   );
@@ -123,10 +152,10 @@ function placeRoot(record: RegionRecord, regions: ReadonlyMap<number, MemoryRegi
 }
 
 /** From the roots downwards, and among siblings from the lowest to the highest precedence: the last one added wins. */
-function attachChildren(
+function* attachChildren(
   records: readonly RegionRecord[],
   regions: ReadonlyMap<number, MemoryRegion>,
-): void {
+): Steps<void> {
   const childrenOf = new Map<number | undefined, RegionRecord[]>();
   for (const record of records) listed(childrenOf, record.parent).push(record);
   const parents = [...(childrenOf.get(undefined) ?? [])];
@@ -136,7 +165,9 @@ function attachChildren(
     for (const child of children.sort((a, b) => b.order - a.order)) {
       const { address, priority } = child;
       parent.addSubregion(address, found(regions, child.id), { priority });
-      parents.push(child);
+      if (parents.push(child) % recordsAStep === 0) {
+        yield { what: 'regions put in their places', done: parents.length, total: records.length };
+      }
     }
   }
 }

@@ -1,5 +1,6 @@
 import { hex } from '../address.js';
 import { FlatviewError } from '../errors.js';
+import { atOnce, type Steps } from '../long-work.js';
 import type { RegionKind } from '../memory/commit/region-state.js';
 import { checkReferences } from './check-references.js';
 import { JsonValue } from './json-value.js';
@@ -15,6 +16,9 @@ import type {
 const monitorTypes = ['container', 'i/o', 'ram', 'rom', 'romd', 'ramd', 'alias'] as const;
 type MonitorType = (typeof monitorTypes)[number];
 
+/** So many regions are read in a step. */
+const regionsAStep = 1024;
+
 /** The highest id that a region can have in a document. */
 export const highestId: number = 2 ** 31 - 1;
 
@@ -24,7 +28,12 @@ export const highestId: number = 2 ** 31 - 1;
  * @throws `ERR_MALFORMED_INPUT` that names the place in the document, or the line where it isn't JSON at all.
  */
 export function readTopologyJson(text: string): TopologyDocument {
-  return readTopologyDocument(new JsonValue(parseJson(text)));
+  return atOnce(readJsonSteps(text));
+}
+
+/** Reads the text of a JSON file step by step. */
+export function readJsonSteps(text: string): Steps<TopologyDocument> {
+  return readDocumentSteps(new JsonValue(parseJson(text)));
 }
 
 /**
@@ -33,8 +42,12 @@ export function readTopologyJson(text: string): TopologyDocument {
  * @throws As {@link readTopologyJson}.
  */
 export function readTopologyDocument(document: JsonValue): TopologyDocument {
+  return atOnce(readDocumentSteps(document));
+}
+
+function* readDocumentSteps(document: JsonValue): Steps<TopologyDocument> {
   const name = document.optional('name')?.string();
-  const regions = readRegions(document.member('regions'));
+  const regions = yield* readRegions(document.member('regions'));
   const { addressSpaces, viewIndexes } = readAddressSpaces(document.member('address_spaces'));
   const flat = document.optional('flat');
   const topology: TopologyDocument = {
@@ -60,14 +73,19 @@ function parseJson(text: string): unknown {
   }
 }
 
-function readRegions(list: JsonValue): RegionRecord[] {
+function* readRegions(list: JsonValue): Steps<RegionRecord[]> {
   const nextOrder = new Map<number | undefined, number>();
-  return list.elements().map((value) => {
+  const regions: RegionRecord[] = [];
+  const elements = list.elements();
+  for (const value of elements) {
     const parent = value.optional('parent')?.integer(0, highestId);
     const implied = nextOrder.get(parent) ?? 0;
     nextOrder.set(parent, implied + 1);
-    return readRegion(value, parent, implied);
-  });
+    if (regions.push(readRegion(value, parent, implied)) % regionsAStep === 0) {
+      yield { what: 'regions read', done: regions.length, total: elements.length };
+    }
+  }
+  return regions;
 }
 
 /** One region. Siblings that don't say their order have the order in which they stand in the file. */

@@ -1,8 +1,9 @@
 import { constants } from 'node:buffer';
 import { FlatviewError } from '../errors.js';
+import { atOnce, inSlices, type LongWorkOptions, type Steps } from '../long-work.js';
 import type { Note } from './monitor-text/notes.js';
-import { readMonitorText } from './monitor-text/read-monitor-text.js';
-import { readTopologyJson } from './read-topology-json.js';
+import { readMonitorSteps } from './monitor-text/read-monitor-text.js';
+import { readJsonSteps } from './read-topology-json.js';
 import type { TopologyDocument } from './topology-document.js';
 
 /** Bytes of memory that a region takes while it is read, at the most (measured: 1,700 to 2,000). */
@@ -24,12 +25,30 @@ export interface ReadTopology {
  * @throws `ERR_MALFORMED_INPUT` with the place or line that can't be understood; `ERR_INPUT_TOO_LARGE`
  */
 export function readTopology(bytes: Uint8Array): ReadTopology {
+  return atOnce(readTopologySteps(bytes));
+}
+
+/**
+ * The same as {@link readTopology}, while the event loop turns. It does not while `JSON.parse` is at work, and while a
+ * tree is rendered.
+ *
+ * @throws As {@link readTopology}; the signal's reason.
+ */
+export function readTopologyAsync(
+  bytes: Uint8Array,
+  options: LongWorkOptions = {},
+): Promise<ReadTopology> {
+  return inSlices(readTopologySteps(bytes), options);
+}
+
+/** Reads a topology step by step. */
+export function* readTopologySteps(bytes: Uint8Array): Steps<ReadTopology> {
   const text = decode(isGzip(bytes) ? gunzip(bytes) : bytes);
   const isJson = /^\s*[{[]/.test(text);
   const answer = isJson ? monitorAnswer(text) : text;
   assertFits(answer ?? text, answer === undefined ? '{' : '\n');
-  if (answer !== undefined) return readMonitorText(answer);
-  return { document: readTopologyJson(text), notes: [] };
+  if (answer !== undefined) return yield* readMonitorSteps(answer);
+  return { document: yield* readJsonSteps(text), notes: [] };
 }
 
 /**

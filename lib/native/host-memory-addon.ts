@@ -60,22 +60,38 @@ export interface HostMemoryAddon {
     length: bigint,
   ): ArrayBuffer | undefined;
 
-  /** One load of exactly `width` bytes, at any alignment, in host byte order. */
-  hostMemoryLoad(source: HostMemorySource, offset: bigint, width: AccessWidth): bigint;
+  /**
+   * One load of exactly `width` bytes, at any alignment, in host byte order.
+   *
+   * @returns `undefined` where the memory doesn't answer: SIGBUS.
+   */
+  hostMemoryLoad(source: HostMemorySource, offset: bigint, width: AccessWidth): bigint | undefined;
 
-  /** One store of exactly the low `width` bytes of `value`, at any alignment, in host byte order. */
+  /**
+   * One store of exactly the low `width` bytes of `value`, at any alignment, in host byte order.
+   *
+   * @returns Whether the memory took it.
+   */
   hostMemoryStore(
     source: HostMemorySource,
     offset: bigint,
     width: AccessWidth,
     value: bigint,
-  ): void;
+  ): boolean;
 
-  /** Copies `into.length` bytes from `offset` on; the two may overlap. */
-  hostMemoryCopyOut(source: HostMemorySource, offset: bigint, into: Uint8Array): void;
+  /**
+   * Copies `into.length` bytes from `offset` on; the two may overlap.
+   *
+   * @returns Whether the memory answered; else some of the bytes may have been copied.
+   */
+  hostMemoryCopyOut(source: HostMemorySource, offset: bigint, into: Uint8Array): boolean;
 
-  /** Copies all of `from` to `offset`; the two may overlap. */
-  hostMemoryCopyIn(source: HostMemorySource, offset: bigint, from: Uint8Array): void;
+  /**
+   * Copies all of `from` to `offset`; the two may overlap.
+   *
+   * @returns Whether the memory took it; else it may have taken some of the bytes.
+   */
+  hostMemoryCopyIn(source: HostMemorySource, offset: bigint, from: Uint8Array): boolean;
 
   /** Gives whole pages of allocated memory back to the kernel; they read as zeros. */
   hostMemoryDiscard(

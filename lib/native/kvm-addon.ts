@@ -17,6 +17,9 @@ export type DirectMemoryHandle = number;
 /** How a region's bytes are accessed there. */
 export const directKind = { memory: 0, device: 1, romDevice: 2 } as const;
 
+/** Who answered an exit there: memory; nobody, where nothing is; or memory that was to answer and didn't. */
+export const directAnswer = { memory: 0, nobody: 1, failedMemory: 2 } as const;
+
 /** Which of a vCPU's registers: the size in bytes of what crosses, and its number. */
 export const registerSet = {
   /** struct kvm_regs of x86-64. */
@@ -180,8 +183,8 @@ export interface KvmAddon {
 
   /** Has exits answered without JavaScript from now on, where `direct` can. */
   kvmVcpuUseDirectMemory(vcpu: KvmVcpuHandle, direct: DirectMemoryHandle): void;
-  /** How many exits were answered so: by memory, or where nothing is. */
-  kvmVcpuDirectAnswers(vcpu: KvmVcpuHandle, unassigned: boolean): number;
+  /** How many exits were answered so: one of {@link directAnswer}. */
+  kvmVcpuDirectAnswers(vcpu: KvmVcpuHandle, answer: number): number;
   /** KVM_RUN on this thread: 0 after an exit, else its errno. EINTR may come at any time. */
   kvmVcpuRun(vcpu: KvmVcpuHandle): number;
   /** Whether {@link kvmVcpuRun} is to come back every 20 ms, with EINTR. */

@@ -76,7 +76,6 @@ export {
 } from './config/power-management.js';
 export { addVendorCapability } from './config/vendor-capability.js';
 export { type MsiMessage, Msix, type MsixHandler, type MsixState } from './msix/msix.js';
-export type { BarPart, MsixLayout } from './msix/msix-layout.js';
 export type { MsixRelocation } from './msix/msix-relocation.js';
 export { type ConfigMirror, configMirror } from './quirks/config-mirror.js';
 export { type ConfigWindow, configWindow } from './quirks/config-window.js';
@@ -90,3 +89,4 @@ export {
   type QuirkMatch,
   type QuirkWindow,
 } from './quirks/quirk.js';
+export type { QuirkState } from './quirks/quirk-latches.js';

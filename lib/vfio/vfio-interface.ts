@@ -6,6 +6,33 @@ import type { AccessWidth, HostMemory } from '../memory/host-memory.js';
  * for each system call, and no opinion. What the kernel refuses is thrown as `ERR_SYSTEM_CALL` with `errno` and `syscall`,
  * made by {@link vfioIoctlError}. Everything that was opened closes by `close()` or `using`, in any order, once or more often;
  * a later call throws `ERR_VFIO_CLOSED`.
+ *
+ * @example
+ * ```ts
+ * import { SimulatedVfio } from 'flatview/simulated';
+ * import {
+ *   type VfioContainer,
+ *   type VfioDevice,
+ *   type VfioGroup,
+ *   type VfioHost,
+ *   vfioExtension,
+ * } from 'flatview/vfio';
+ *
+ * // The legacy way to a device: its group joins a container, whose IOMMU is then set.
+ * function openDevice(host: VfioHost, container: VfioContainer, group: number, name: string) {
+ *   using opened: VfioGroup = host.openGroup(group);
+ *   opened.setContainer(container);
+ *   container.setIommu(vfioExtension.type1v2);
+ *   const device: VfioDevice = opened.openDevice(name);
+ *   return device;
+ * }
+ *
+ * const nvme = { name: '0000:05:00.0', group: 12, vendorId: 0x144d, deviceId: 0xa808, bars: [] };
+ * const host = new SimulatedVfio({ devices: [nvme] }); // or new Vfio()
+ * using container = host.openContainer();
+ * using device = openDevice(host, container, 12, '0000:05:00.0');
+ * device.name; // => '0000:05:00.0'
+ * ```
  */
 export interface VfioHost {
   /** Bytes of a page of the host. */
@@ -20,7 +47,25 @@ export interface VfioHost {
   openCdev(name: string): VfioCdev;
 }
 
-/** Something with a descriptor. */
+/**
+ * Something with a descriptor.
+ *
+ * @example
+ * ```ts
+ * import { SimulatedVfio } from 'flatview/simulated';
+ * import type { Closable } from 'flatview/vfio';
+ *
+ * const host = new SimulatedVfio();
+ * const iommufd = host.openIommufd();
+ * const ioas = iommufd.allocateIoas();
+ *
+ * // In any order: what was made of an iommufd keeps it.
+ * const opened: readonly Closable[] = [iommufd, ioas];
+ * for (const one of opened) one.close();
+ * host.calls.at(-1)?.call; // => 'IOMMU_DESTROY'
+ * ioas.iovaRanges(); // throws ERR_VFIO_CLOSED
+ * ```
+ */
 export interface Closable {
   /** Closes it. Closing twice does nothing. */
   close(): void;
@@ -28,7 +73,20 @@ export interface Closable {
   [Symbol.dispose](): void;
 }
 
-/** Extensions that {@link VfioContainer.checkExtension} is asked for, and types of IOMMU (include/uapi/linux/vfio.h). */
+/**
+ * Extensions that {@link VfioContainer.checkExtension} is asked for, and types of IOMMU (include/uapi/linux/vfio.h).
+ *
+ * @example
+ * ```ts
+ * import { SimulatedVfio } from 'flatview/simulated';
+ * import { vfioExtension } from 'flatview/vfio';
+ *
+ * using container = new SimulatedVfio().openContainer();
+ * container.checkExtension(vfioExtension.type1v2); // => 1
+ * container.checkExtension(vfioExtension.spaprTce); // => 0
+ * container.setIommu(vfioExtension.type1v2); // throws ERR_SYSTEM_CALL
+ * ```
+ */
 export const vfioExtension = {
   /** VFIO_TYPE1_IOMMU. */
   type1: 1,
@@ -46,7 +104,39 @@ export const vfioExtension = {
   updateVaddr: 10,
 } as const;
 
-/** What VFIO_IOMMU_GET_INFO and its capabilities say of a container's IOMMU. */
+/**
+ * What VFIO_IOMMU_GET_INFO and its capabilities say of a container's IOMMU.
+ *
+ * @example
+ * ```ts
+ * import { SimulatedVfio } from 'flatview/simulated';
+ * import { type DmaMapping, type VfioIommuInfo, vfioExtension } from 'flatview/vfio';
+ *
+ * const nvme = { name: '0000:05:00.0', group: 12, vendorId: 0x144d, deviceId: 0xa808, bars: [] };
+ * const host = new SimulatedVfio({ devices: [nvme] });
+ * using container = host.openContainer();
+ * using group = host.openGroup(12);
+ * group.setContainer(container);
+ * container.setIommu(vfioExtension.type1v2);
+ *
+ * // VT-d of 39 bits: the window of interrupts is left out.
+ * const info: VfioIommuInfo = container.iommuInfo();
+ * info.iovaRanges?.map(({ address, size }) => [address, address + size]);
+ * // => [[0x0n, 0xfee0_0000n], [0xfef0_0000n, 0x80_0000_0000n]]
+ *
+ * const page: DmaMapping = {
+ *   iova: 0x10_0000n,
+ *   size: 0x1000n,
+ *   hostAddress: 0x7f00_0000_0000n,
+ *   read: true,
+ *   write: true,
+ * };
+ * container.mapDma(page);
+ * container.mapDma(page); // throws ERR_SYSTEM_CALL
+ * container.mapDma({ ...page, iova: 0xfee0_0000n }); // throws ERR_SYSTEM_CALL
+ * container.iommuInfo().mappingsLeft; // => 65534
+ * ```
+ */
 export interface VfioIommuInfo {
   /** Sizes in bytes of the IOMMU's pages: bit n is set for 2^n; `undefined` where the kernel doesn't say. */
   readonly pageSizes: bigint | undefined;
@@ -74,7 +164,36 @@ export interface DmaMapping {
   readonly write: boolean;
 }
 
-/** Written pages of a range of IOVAs: one bit for each page, the first in the lowest bit of the first word. */
+/**
+ * Written pages of a range of IOVAs: one bit for each page, the first in the lowest bit of the first word.
+ *
+ * @example
+ * ```ts
+ * import { SimulatedVfio } from 'flatview/simulated';
+ * import { type DirtyBitmapRequest, vfioExtension, vfioPciRegion } from 'flatview/vfio';
+ *
+ * const nic = { name: '0000:05:00.0', group: 12, vendorId: 0x8086, deviceId: 0x1533, bars: [] };
+ * const host = new SimulatedVfio({ devices: [nic], dirtyScope: 'written' });
+ * using container = host.openContainer();
+ * using group = host.openGroup(12);
+ * group.setContainer(container);
+ * container.setIommu(vfioExtension.type1v2);
+ * using device = group.openDevice('0000:05:00.0');
+ * device.write(vfioPciRegion.config, 0x4n, 0x4n, 2); // bus master
+ * const range = { iova: 0x0n, size: 0x8000n };
+ * container.mapDma({ ...range, hostAddress: 0x7f00_0000_0000n, read: true, write: true });
+ *
+ * container.setDirtyTracking(true);
+ * host.dma('0000:05:00.0', 0x2ff0n, 0x20n, true); // a packet across two pages
+ * const request: DirtyBitmapRequest = {
+ *   ...range,
+ *   pageSize: 0x1000n,
+ *   bitmap: new BigUint64Array(1),
+ * };
+ * container.getDirtyBitmap(request);
+ * request.bitmap[0]; // => 0b1100n
+ * ```
+ */
 export interface DirtyBitmapRequest {
   /** The first IOVA. */
   readonly iova: bigint;
@@ -139,7 +258,27 @@ export interface VfioGroup extends Closable {
   openDevice(name: string): VfioDevice;
 }
 
-/** /dev/iommu. IOASes and devices that were made of it stay when it is closed. */
+/**
+ * /dev/iommu. IOASes and devices that were made of it stay when it is closed.
+ *
+ * @example
+ * ```ts
+ * import { SimulatedVfio } from 'flatview/simulated';
+ * import type { Ioas, Iommufd, VfioCdev } from 'flatview/vfio';
+ *
+ * const nvme = { name: '0000:05:00.0', group: 12, cdev: 'vfio0', vendorId: 0x144d, deviceId: 0xa808 };
+ * const host = new SimulatedVfio({ devices: [{ ...nvme, bars: [] }] });
+ * using iommufd: Iommufd = host.openIommufd();
+ * using ioas: Ioas = iommufd.allocateIoas();
+ * ioas.iovaRanges().alignment; // => 1n
+ *
+ * using cdev: VfioCdev = host.openCdev('vfio0');
+ * using device = cdev.bind(iommufd);
+ * cdev.attach(ioas);
+ * ioas.iovaRanges().alignment; // => 0x1000n
+ * device.name; // => '0000:05:00.0'
+ * ```
+ */
 export interface Iommufd extends Closable {
   /** IOMMU_IOAS_ALLOC. */
   allocateIoas(): Ioas;
@@ -179,13 +318,88 @@ export interface VfioCdev extends Closable {
   detach(): void;
 }
 
-/** Indices of the regions of a PCI device (VFIO_PCI_*_REGION_INDEX); BARs are 0 to 5. */
+/**
+ * Indices of the regions of a PCI device (VFIO_PCI_*_REGION_INDEX); BARs are 0 to 5.
+ *
+ * @example
+ * ```ts
+ * import { SimulatedVfio } from 'flatview/simulated';
+ * import { type VfioRegionInfo, vfioPciRegion } from 'flatview/vfio';
+ *
+ * const nvme = { name: '0000:05:00.0', group: 12, cdev: 'vfio0', vendorId: 0x144d, deviceId: 0xa808 };
+ * const bars = [{ index: 0, kind: 'memory', size: 0x4000n }] as const;
+ * const host = new SimulatedVfio({ devices: [{ ...nvme, bars }] });
+ * using iommufd = host.openIommufd();
+ * using cdev = host.openCdev('vfio0');
+ * using device = cdev.bind(iommufd);
+ *
+ * device.read(vfioPciRegion.config, 0x0n, 4); // => 0xa808_144dn
+ * const bar0: VfioRegionInfo = device.regionInfo(vfioPciRegion.bar0);
+ * [bar0.size, bar0.canMap]; // => [0x4000n, true]
+ * device.regionInfo(vfioPciRegion.rom).size; // => 0x0n
+ * ```
+ */
 export const vfioPciRegion = { bar0: 0, rom: 6, config: 7, vga: 8 } as const;
 
-/** Indices of the interrupts of a PCI device (VFIO_PCI_*_IRQ_INDEX). */
+/**
+ * Indices of the interrupts of a PCI device (VFIO_PCI_*_IRQ_INDEX).
+ *
+ * @example
+ * ```ts
+ * import { SimulatedVfio } from 'flatview/simulated';
+ * import { type VfioIrqInfo, vfioPciIrq } from 'flatview/vfio';
+ *
+ * const nic = { name: '0000:05:00.0', group: 12, cdev: 'vfio0', vendorId: 0x10ec, deviceId: 0x8168 };
+ * const host = new SimulatedVfio();
+ * const { irqs } = host.addDevice({
+ *   ...nic,
+ *   bars: [{ index: 4, kind: 'memory', size: 0x4000n }],
+ *   msix: { vectors: 4, tableBar: 4, tableOffset: 0x0n, pendingOffset: 0x800n },
+ * });
+ * using iommufd = host.openIommufd();
+ * using cdev = host.openCdev('vfio0');
+ * using device = cdev.bind(iommufd);
+ *
+ * const msix: VfioIrqInfo = device.irqInfo(vfioPciIrq.msix);
+ * msix.count; // => 4
+ * device.setIrqEventFds(vfioPciIrq.msix, 0, [20, undefined, 22]);
+ * device.triggerIrqs(vfioPciIrq.msix, 0, 3);
+ * irqs.signalled; // => [20, 22]
+ * device.setIrqEventFds(vfioPciIrq.intx, 0, [23]); // throws ERR_SYSTEM_CALL
+ * ```
+ */
 export const vfioPciIrq = { intx: 0, msi: 1, msix: 2, error: 3, request: 4 } as const;
 
-/** VFIO_DEVICE_GET_INFO. */
+/**
+ * VFIO_DEVICE_GET_INFO.
+ *
+ * @example
+ * ```ts
+ * import { SimulatedVfio } from 'flatview/simulated';
+ * import type { VfioDevice, VfioDeviceInfo } from 'flatview/vfio';
+ *
+ * // Regions that a device has, by their indices.
+ * function regionsOf(device: VfioDevice): number[] {
+ *   const { regionCount }: VfioDeviceInfo = device.info();
+ *   const indices = Array.from({ length: regionCount - 1 }, (_, index) => index); // VGA left out
+ *   return indices.filter((index) => device.regionInfo(index).size > 0n);
+ * }
+ *
+ * const nic = { name: '0000:05:00.0', group: 12, cdev: 'vfio0', vendorId: 0x10ec, deviceId: 0x8168 };
+ * const host = new SimulatedVfio();
+ * host.addDevice({
+ *   ...nic,
+ *   bars: [
+ *     { index: 0, kind: 'io', size: 0x100n },
+ *     { index: 2, kind: 'memory', size: 0x1000n, is64Bit: true },
+ *   ],
+ * });
+ * using iommufd = host.openIommufd();
+ * using cdev = host.openCdev('vfio0');
+ * using device = cdev.bind(iommufd);
+ * regionsOf(device); // => [0, 2, 7]
+ * ```
+ */
 export interface VfioDeviceInfo {
   /** VFIO_DEVICE_FLAGS_PCI. */
   readonly isPci: boolean;
@@ -256,7 +470,8 @@ export interface VfioDevice extends Closable {
   /** One pwrite, as {@link read}. */
   write(region: number, offset: bigint, value: bigint, width: AccessWidth): void;
   /**
-   * Maps whole pages of a region: mmap. An access by it reaches the device; while memory decode is off or the device sleeps, it is SIGBUS.
+   * Maps whole pages of a region: mmap. An access by it reaches the device; while memory decode is off or the device sleeps, it is
+   * `ERR_MEMORY_BUS_ERROR`.
    * The device stays open in the kernel until the memory is closed, too.
    *
    * @param offset Within the region, whole pages.

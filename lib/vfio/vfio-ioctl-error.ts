@@ -40,6 +40,17 @@ export type VfioCall =
  *
  * @param args The arguments that matter, in the kernel's names; of `open` the path.
  * @param errno Name of the kernel's error, such as `EINVAL`.
+ *
+ * @example
+ * ```ts
+ * import { type VfioCall, vfioIoctlError } from 'flatview/vfio';
+ *
+ * const call: VfioCall = 'VFIO_IOMMU_MAP_DMA';
+ * const error = vfioIoctlError(call, { iova: 0x10_0000n, size: 0x1000n }, 'EEXIST');
+ * error.syscall; // => 'VFIO_IOMMU_MAP_DMA(iova 0x100000, size 0x1000)'
+ * error.errno; // => 'EEXIST'
+ * error.message.includes('it overlaps a mapping of this container'); // => true
+ * ```
  */
 export function vfioIoctlError(
   call: VfioCall,

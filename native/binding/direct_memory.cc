@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "engine/flat_range.h"
@@ -19,7 +20,7 @@ constexpr bool kUnalignedDevices = true;
 constexpr bool kUnalignedDevices = false;
 #endif
 
-void AnswerRead(kernel::kvm::RunPage& page, uint64_t value) {
+void SetAnswer(kernel::kvm::RunPage& page, uint64_t value) {
   std::memcpy(page.mmio.data, &value, sizeof(value));
 }
 
@@ -51,17 +52,14 @@ bool DirectMemoryReader::Answer(kernel::kvm::RunPage& page) {
   const bool is_whole = access.size - 1 <= range.last - access.address;
   if (!is_whole || reader_.end() != engine::ViewChannel::End::kNone) return false;
   if (range.region == engine::kNoRegion) {
-    if (access.is_write == 0) AnswerRead(page, 0);
-    ++unassigned_;
+    if (access.is_write == 0) SetAnswer(page, 0);
+    Count(AnsweredBy::kNobody);
     return true;
   }
-  const bool answered = AnswerIn(range, page);
-  if (answered) ++by_memory_;
-  return answered;
+  return AnswerIn(range, page);
 }
 
-bool DirectMemoryReader::AnswerIn(const engine::FlatRange& range,
-                                  kernel::kvm::RunPage& page) const {
+bool DirectMemoryReader::AnswerIn(const engine::FlatRange& range, kernel::kvm::RunPage& page) {
   const auto found = memory_->regions_.find(range.region);
   if (found == memory_->regions_.end()) return false;
   const auto& access = page.mmio;
@@ -75,13 +73,16 @@ bool DirectMemoryReader::AnswerIn(const engine::FlatRange& range,
 
   if (access.is_write == 0) {
     if (kind == DirectKind::kRomDevice && (range.attributes & attribute::kRomd) == 0) return false;
-    AnswerRead(page, kernel::Load(at, access.size));
+    const std::optional<uint64_t> value = kernel::Load(at, access.size);
+    SetAnswer(page, value.value_or(UINT64_MAX));
+    Count(value.has_value() ? AnsweredBy::kMemory : AnsweredBy::kFailedMemory);
     return true;
   }
   if (kind == DirectKind::kRomDevice) return false;
-  if ((range.attributes & attribute::kReadonly) != 0) return true;
-  if ((range.attributes & attribute::kDirtyLogMask) != 0) return false;
-  kernel::Store(at, access.size, WrittenValue(page));
+  const bool is_readonly = (range.attributes & attribute::kReadonly) != 0;
+  if (!is_readonly && (range.attributes & attribute::kDirtyLogMask) != 0) return false;
+  const bool taken = is_readonly || kernel::Store(at, access.size, WrittenValue(page));
+  Count(taken ? AnsweredBy::kMemory : AnsweredBy::kFailedMemory);
   return true;
 }
 

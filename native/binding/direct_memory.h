@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -63,19 +64,27 @@ class DirectMemoryReader {
   // Answers an exit to memory, if it needs no more than memory: one access of a machine's width
   // within one range. Where nothing is, reads give 0 and writes go nowhere. By the rules of
   // lib/memory/access: a range that is read-only takes no writes, and a write that somebody wants
-  // to know of (dirty log) is not for here.
+  // to know of (dirty log) is not for here. Memory that doesn't answer reads as ones.
   bool Answer(kernel::kvm::RunPage& page);
 
-  // Any thread: how many exits were answered, by memory or where nothing answers.
-  uint64_t answered(bool unassigned) const { return unassigned ? unassigned_ : by_memory_; }
+  // Who answered an exit (lib/native/kvm-addon.ts has the same numbers).
+  enum class AnsweredBy : uint8_t {
+    kMemory,
+    kNobody,        // where nothing is
+    kFailedMemory,  // memory that was to answer and didn't
+  };
+  static constexpr size_t kAnswers = 3;
+
+  // Any thread: how many exits were answered so.
+  uint64_t count(AnsweredBy who) const { return answers_[static_cast<size_t>(who)]; }
 
  private:
-  bool AnswerIn(const engine::FlatRange& range, kernel::kvm::RunPage& page) const;
+  bool AnswerIn(const engine::FlatRange& range, kernel::kvm::RunPage& page);
+  void Count(AnsweredBy who) { ++answers_[static_cast<size_t>(who)]; }
 
   const std::shared_ptr<DirectMemory> memory_;
   engine::ViewReader reader_;
-  std::atomic<uint64_t> by_memory_ = 0;
-  std::atomic<uint64_t> unassigned_ = 0;
+  std::array<std::atomic<uint64_t>, kAnswers> answers_ = {};
 };
 
 }  // namespace flatview::binding

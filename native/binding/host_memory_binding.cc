@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -131,32 +132,41 @@ napi_value HostMemoryBinding::Load(Arguments& arguments) {
   const uint32_t width = AccessWidth(arguments, 2);
   const std::span<std::byte> part = Part(arguments, width);
   if (arguments.failed()) return nullptr;
-  return BigInt(arguments.env(), kernel::Load(part.data(), width));
+  const std::optional<uint64_t> value = kernel::Load(part.data(), width);
+  return value.has_value() ? BigInt(arguments.env(), *value) : nullptr;
 }
 
 napi_value HostMemoryBinding::Store(Arguments& arguments) {
   const uint32_t width = AccessWidth(arguments, 2);
   const uint64_t value = arguments.Uint64(3);
   const std::span<std::byte> part = Part(arguments, width);
-  if (!arguments.failed()) kernel::Store(part.data(), width, value);
-  return nullptr;
+  if (arguments.failed()) return nullptr;
+  return Boolean(arguments.env(), kernel::Store(part.data(), width, value));
 }
 
 napi_value HostMemoryBinding::CopyOut(Arguments& arguments) {
   const std::span<std::byte> into = arguments.Uint8Array(2);
   const std::span<std::byte> part = Part(arguments, into.size());
-  // The two may overlap: `into` can be a view of a window.
-  if (RefuseDevice(arguments) && !part.empty()) std::memmove(into.data(), part.data(), part.size());
-  return nullptr;
+  return Copy(arguments, into, part);
 }
 
 napi_value HostMemoryBinding::CopyIn(Arguments& arguments) {
   const std::span<std::byte> from = arguments.Uint8Array(2);
   const std::span<std::byte> part = Part(arguments, from.size());
-  if (RefuseDevice(arguments) && !part.empty()) {
-    std::memmove(part.data(), from.data(), part.size());
+  return Copy(arguments, part, from);
+}
+
+napi_value HostMemoryBinding::Copy(Arguments& arguments, std::span<std::byte> to,
+                                   std::span<const std::byte> from) {
+  if (!RefuseDevice(arguments)) return nullptr;
+  // The two may overlap: the caller's array can be a view of a window.
+  bool copied = true;
+  if (CanFail(arguments, 0)) {
+    copied = kernel::Move(to.data(), from.data(), from.size());
+  } else if (!from.empty()) {
+    std::memmove(to.data(), from.data(), from.size());
   }
-  return nullptr;
+  return Boolean(arguments.env(), copied);
 }
 
 napi_value HostMemoryBinding::Discard(Arguments& arguments) {
@@ -203,6 +213,12 @@ std::span<std::byte> HostMemoryBinding::Source(Arguments& arguments, size_t inde
   if (!IsNumber(arguments, index)) return arguments.Uint8Array(index);
   const WindowedMemory* const memory = Memory(arguments, index);
   return memory == nullptr ? std::span<std::byte>() : memory->memory().bytes();
+}
+
+bool HostMemoryBinding::CanFail(Arguments& arguments, size_t index) {
+  if (!IsNumber(arguments, index)) return false;
+  const WindowedMemory* const memory = Memory(arguments, index);
+  return memory != nullptr && memory->memory().can_fail();
 }
 
 bool HostMemoryBinding::RefuseDevice(Arguments& arguments) {

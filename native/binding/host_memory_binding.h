@@ -51,6 +51,10 @@ class HostMemoryBinding {
   std::span<std::byte> Source(Arguments& arguments, size_t index);
   // `length` bytes at the offset given by argument 1 of the source given by argument 0.
   std::span<std::byte> Part(Arguments& arguments, uint64_t length);
+  // Copies between a source, argument 0, and an array of the caller's. Whether both answered.
+  napi_value Copy(Arguments& arguments, std::span<std::byte> to, std::span<const std::byte> from);
+  // Whether accesses to a source may fail (HostMemory::can_fail); of an array of the caller's not.
+  bool CanFail(Arguments& arguments, size_t index);
   // Refuses a device's memory where accesses would be of whatever width: false after throwing.
   bool RefuseDevice(Arguments& arguments);
 

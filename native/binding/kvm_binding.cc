@@ -299,10 +299,12 @@ napi_value KvmBinding::VcpuUseDirectMemory(Arguments& arguments) {
 
 napi_value KvmBinding::VcpuDirectAnswers(Arguments& arguments) {
   const OpenVcpu* const entry = arguments.Handle(0, vcpus_);
-  const bool unassigned = arguments.Bool(1);
+  const uint32_t answer = arguments.Uint32(1);
+  if (answer >= DirectMemoryReader::kAnswers) arguments.FailRange(1, "is no kind of answer");
   if (arguments.failed()) return nullptr;
   const DirectMemoryReader* const direct = entry->direct.get();
-  const uint64_t count = direct == nullptr ? 0 : direct->answered(unassigned);
+  const auto kind = static_cast<DirectMemoryReader::AnsweredBy>(answer);
+  const uint64_t count = direct == nullptr ? 0 : direct->count(kind);
   return Number(arguments.env(), static_cast<double>(count));
 }
 

@@ -17,6 +17,12 @@ inline napi_value Number(napi_env env, double number) {
   return result;
 }
 
+inline napi_value Boolean(napi_env env, bool value) {
+  napi_value result = nullptr;
+  napi_get_boolean(env, value, &result);
+  return result;
+}
+
 inline napi_value BigInt(napi_env env, uint64_t number) {
   napi_value result = nullptr;
   napi_create_bigint_uint64(env, number, &result);

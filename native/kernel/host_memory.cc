@@ -11,6 +11,7 @@
 #include <tuple>
 #include <utility>
 
+#include "kernel/bus_error.h"
 #include "kernel/hex_list.h"
 
 namespace flatview::kernel {
@@ -69,8 +70,14 @@ void Advise(const Mapping& mapping, const HostMemory::Options& options) {
 }  // namespace
 
 HostMemory::HostMemory(Mapping mapping, FileDescriptor fd, std::span<std::byte> bytes,
-                       uint64_t page_size)
-    : mapping_(std::move(mapping)), fd_(std::move(fd)), bytes_(bytes), page_size_(page_size) {}
+                       uint64_t page_size, bool can_fail)
+    : mapping_(std::move(mapping)),
+      fd_(std::move(fd)),
+      bytes_(bytes),
+      page_size_(page_size),
+      can_fail_(can_fail) {
+  if (can_fail) SurviveBusErrors();
+}
 
 uint64_t HostMemory::OrdinaryPageSize() { return static_cast<uint64_t>(sysconf(_SC_PAGESIZE)); }
 
@@ -95,7 +102,10 @@ std::variant<HostMemory, SystemError> HostMemory::Allocate(const Options& option
   if (auto error = mapping.Place(MapFlags(options), fd.get())) return std::move(*error);
   Advise(mapping, options);
   const std::span<std::byte> bytes(mapping.data(), options.size);
-  return HostMemory(std::move(mapping), std::move(fd), bytes, page_size);
+  // Huge pages that were discarded may be somebody else's when they are touched again; and a hole
+  // in a file is filled by who has room left.
+  const bool can_fail = options.shared || options.huge_page_size != 0;
+  return HostMemory(std::move(mapping), std::move(fd), bytes, page_size, can_fail);
 }
 
 std::variant<HostMemory, SystemError> HostMemory::At(uint64_t address, uint64_t size) {
@@ -107,7 +117,7 @@ std::variant<HostMemory, SystemError> HostMemory::At(uint64_t address, uint64_t 
     return SystemError::Last("msync", ToString({{"address", address}, {"length", size}}));
   }
   const std::span<std::byte> bytes(reinterpret_cast<std::byte*>(address), size);
-  return HostMemory(Mapping(), FileDescriptor(), bytes, page_size);
+  return HostMemory(Mapping(), FileDescriptor(), bytes, page_size, true);
 }
 
 std::variant<HostMemory, SystemError> HostMemory::OfDevice(const DeviceArea& area) {
@@ -125,7 +135,7 @@ std::variant<HostMemory, SystemError> HostMemory::OfDevice(const DeviceArea& are
   // A child process must not keep the device open.
   madvise(mapping.data(), mapping.length(), MADV_DONTFORK);
   const std::span<std::byte> bytes(mapping.data(), area.size);
-  HostMemory memory(std::move(mapping), FileDescriptor(), bytes, page_size);
+  HostMemory memory(std::move(mapping), FileDescriptor(), bytes, page_size, true);
   memory.is_device_ = true;
   return memory;
 }

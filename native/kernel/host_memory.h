@@ -28,7 +28,7 @@ class HostMemory {
     // Bytes; whole pages are mapped.
     uint64_t size;
     // Backed by a memfd, which other processes and the kernel's devices can map as well. It is
-    // sealed against resizing, so that nobody can make an access here fault.
+    // sealed against resizing, so that nobody can make an access here fault in this way.
     bool shared;
     // Bytes of a page from the hugetlb pool, a power of two; 0 for ordinary pages. The pages are
     // reserved at once: the kernel refuses here rather than when the guest touches them.
@@ -63,7 +63,8 @@ class HostMemory {
   };
 
   // What a device shows of itself. Accesses reach the device: each must have the width that is
-  // meant (exact_access.h), and there is nothing to discard.
+  // meant (exact_access.h), and there is nothing to discard. While the device doesn't answer, they
+  // fail.
   //
   // REQUIRES: offset, size, alignment and phase are whole pages, size > 0 and <= kMaxSize,
   // alignment a power of two <= kMaxSize, phase < alignment.
@@ -82,6 +83,9 @@ class HostMemory {
   bool owned() const { return mapping_.data() != nullptr; }
   // Whether OfDevice() made it.
   bool is_device() const { return is_device_; }
+  // Whether there may be bytes behind which nothing is, now or later: accesses are to be those of
+  // exact_access.h then, which survive that. Not so of pages that are only this process'.
+  bool can_fail() const { return can_fail_; }
 
   // Gives whole pages back to the kernel; they read as zeros, and cost nothing until touched again.
   // Of shared memory for everyone who maps it.
@@ -98,12 +102,14 @@ class HostMemory {
   void Vacate();
 
  private:
-  HostMemory(Mapping mapping, FileDescriptor fd, std::span<std::byte> bytes, uint64_t page_size);
+  HostMemory(Mapping mapping, FileDescriptor fd, std::span<std::byte> bytes, uint64_t page_size,
+             bool can_fail);
 
   Mapping mapping_;
   FileDescriptor fd_;
   std::span<std::byte> bytes_;
   uint64_t page_size_;
+  bool can_fail_;
   bool is_device_ = false;
 };
 

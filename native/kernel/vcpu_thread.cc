@@ -11,12 +11,14 @@ namespace {
 
 // Signals of the process go to other threads than those that are made while this lives: they would
 // only interrupt the guest. How a guest is called out is addressed to its thread, and opened there.
+// What the thread's own access to memory raises ends the process where it is blocked.
 class BlockedSignals {
  public:
   BlockedSignals() {
     sigset_t all;
     sigfillset(&all);
     sigdelset(&all, GuestGate::CallSignal());
+    sigdelset(&all, SIGBUS);
     pthread_sigmask(SIG_SETMASK, &all, &before_);
   }
   BlockedSignals(const BlockedSignals&) = delete;

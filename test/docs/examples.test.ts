@@ -1,40 +1,39 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
+import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { noKvm } from '../kvm/real-mode-guest.js';
-import { noNativeAddon } from '../native-addon.js';
+import { compilePrograms } from './compile-programs.js';
+import { pages } from './markdown-page.js';
+import { pagePrograms, partEnd } from './page-programs.js';
+import { runApart } from './run-apart.js';
+import { assertShown } from './shown-output.js';
 
-const root = path.resolve(import.meta.dirname, '../../..');
+const programs = pages.flatMap(pagePrograms);
+const compilation = compilePrograms(programs);
 
-const documents = [
-  'README.md',
-  ...readdirSync(path.join(root, 'docs'))
-    .filter((file) => file.endsWith('.md'))
-    .map((file) => `docs/${file}`),
-];
+suite('The programs in the documents', () => {
+  for (const [i, { name, needs, runs, outputs }] of programs.entries()) {
+    const { mistakes = [], javascript = '' } = compilation.programs[i] ?? {};
 
-/** The programs that a document shows. */
-function programs(document: string): string[] {
-  const text = readFileSync(path.join(root, document), 'utf8');
-  return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, body]) => body ?? '');
-}
+    test(`${name} compiles under the project's settings`, () => {
+      assert.equal(mistakes.join('\n'), '');
+    });
 
-suite('The programs in the documents run', () => {
-  for (const document of documents) {
-    for (const [i, program] of programs(document).entries()) {
-      const skip =
-        (program.includes('Kvm.open(') && noKvm) || (program.includes('.share(') && noNativeAddon);
-      test(`${document}: program ${i + 1}`, { skip }, () => {
-        const folder = mkdtempSync(path.join(root, 'dist/example-'));
-        try {
-          const file = path.join(folder, 'example.mjs');
-          writeFileSync(file, program);
-          execFileSync(process.execPath, [file], { cwd: root });
-        } finally {
-          rmSync(folder, { recursive: true });
-        }
-      });
-    }
+    if (!runs) continue;
+    const skip = needs.includes('kvm') && noKvm;
+    test(`${name} prints what the page shows`, { skip }, async () => {
+      const { status, stdout, stderr } = await runApart(javascript);
+      assert.equal(status, 0, stderr);
+      const printed = stdout.split(partEnd);
+      assert.equal(printed.length, outputs.length);
+      for (const [part, output = ''] of outputs.entries()) {
+        assertShown(printed[part] ?? '', output);
+      }
+    });
   }
+
+  test('are counted', (context) => {
+    const run = programs.filter(({ runs }) => runs).length;
+    context.diagnostic(`${run} programs run, ${programs.length - run} are compiled only`);
+    assert.ok(programs.length - run <= 2);
+  });
 });

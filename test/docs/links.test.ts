@@ -4,12 +4,14 @@ import path from 'node:path';
 import { suite, test } from 'node:test';
 import { repository } from './compile-programs.js';
 import { anchorsOf, linksOf } from './markdown-links.js';
+import { pages as writtenPages } from './markdown-page.js';
 
 const pages = [
-  'README.md',
-  ...readdirSync(path.join(repository, 'docs'), { recursive: true, encoding: 'utf8' })
+  ...writtenPages,
+  'test/corpus/README.md',
+  ...readdirSync(path.join(repository, 'docs/api'))
     .filter((file) => file.endsWith('.md'))
-    .map((file) => `docs/${file}`),
+    .map((file) => `docs/api/${file}`),
 ];
 
 const anchors = new Map(pages.map((page) => [page, anchorsOf(read(page))]));

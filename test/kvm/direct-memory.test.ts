@@ -3,6 +3,11 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { Recorder } from '../memory/machine.js';
+import {
+  buildTruncatedMemory,
+  noTruncatedMemory,
+  truncatedMemory,
+} from '../memory/truncated-memory.js';
 import { dataAddress, makeGuest, noKvm } from './real-mode-guest.js';
 
 const real = { skip: noKvm };
@@ -31,7 +36,7 @@ test(
     assert.equal(kind, 'halt');
     assert.equal(registers.general.rax & 0xffffn, 0x1234n);
     assert.equal(ram.memory!.load(0x10n, 2), 0x1234n);
-    assert.deepEqual(guest.vcpu.directAnswers, { memory: 2, unassigned: 0 });
+    assert.deepEqual(guest.vcpu.directAnswers, { memory: 2, unassigned: 0, failed: 0 });
     guest.close();
   },
 );
@@ -75,7 +80,7 @@ test('read-only is read-only: rom, and what is shown through a read-only alias',
   await guest.vcpu.run();
   assert.equal(rom.memory!.load(0n, 2), 0n);
   assert.equal(ram.memory!.load(0n, 2), 0n);
-  assert.deepEqual(guest.vcpu.directAnswers, { memory: 2, unassigned: 0 });
+  assert.deepEqual(guest.vcpu.directAnswers, { memory: 2, unassigned: 0, failed: 0 });
   guest.close();
 });
 
@@ -88,6 +93,22 @@ test('mapped device memory is accessed in the width of the guest', real, async (
   assert.equal(guest.memory.read(2n, 2).value, 0xbeefn);
   assert.equal(guest.vcpu.directAnswers.memory, 2);
   guest.close();
+});
+
+test('memory that does not answer (SIGBUS) reads as ones and takes no writes; the guest goes on', {
+  skip: noKvm || noTruncatedMemory,
+}, async () => {
+  const code = [...dataSegment, ...store(0x9002, 0xbeef), ...load(0x9002), halt];
+  const file = truncatedMemory(buildTruncatedMemory());
+  for (const kind of ['ram', 'ramDevice'] as const) {
+    const guest = makeGuest(code);
+    guest.system.addSubregion(0xf_8000n, guest.topology[kind]('file', file.size, { memory: file }));
+    const run = await guest.vcpu.run();
+    assert.equal(run.kind, 'halt');
+    assert.equal(run.registers.general.rax & 0xffffn, 0xffffn);
+    assert.deepEqual(guest.vcpu.directAnswers, { memory: 0, unassigned: 0, failed: 2 });
+    guest.close();
+  }
 });
 
 test('a rom device reads as memory while it says so; writes are its own', real, async () => {
@@ -144,7 +165,7 @@ test(
     assert.equal(pieces[1]!.memory!.load(0n, 1), 0xbbn);
     assert.equal(watched.memory!.load(0n, 2), 1n);
     assert.equal(array[0], 2);
-    assert.deepEqual(guest.vcpu.directAnswers, { memory: 0, unassigned: 0 });
+    assert.deepEqual(guest.vcpu.directAnswers, { memory: 0, unassigned: 0, failed: 0 });
     guest.close();
   },
 );
@@ -161,7 +182,7 @@ test(
     unsubscribe('flatview:rejected-access', count);
     assert.equal(registers.general.rax & 0xffffn, 0n);
     assert.equal(rejections, 0);
-    assert.deepEqual(guest.vcpu.directAnswers, { memory: 0, unassigned: 2 });
+    assert.deepEqual(guest.vcpu.directAnswers, { memory: 0, unassigned: 2, failed: 0 });
     guest.close();
   },
 );

@@ -1,7 +1,7 @@
 // What QEMU's rules say about an access to a device, worked out byte by byte: an oracle for the access layer that
 // shares nothing with it. Values are arrays of bytes, least significant first; there is no shifting.
 
-import type { Endianness, MemoryRegionOps } from '../../lib/index.js';
+import type { AccessWidth, Endianness, MemoryRegionOps } from '../../lib/index.js';
 
 export type Kind = 'read' | 'write';
 
@@ -68,7 +68,7 @@ function sizeAtOnce(ops: MemoryRegionOps, rest: number, offset: number): number 
 /** Layer (b): whether the device takes the access. */
 function isValid(ops: MemoryRegionOps, kind: Kind, offset: number, size: number): boolean {
   const { minSize = 1, maxSize, unaligned, accepts } = ops.valid ?? {};
-  if (accepts && !accepts(BigInt(offset), size, kind === 'write', {})) return false;
+  if (accepts && !accepts(BigInt(offset), size as AccessWidth, kind === 'write', {})) return false;
   if (!unaligned && offset % size !== 0) return false;
   return maxSize === undefined || (size >= minSize && size <= maxSize);
 }

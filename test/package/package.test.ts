@@ -166,7 +166,7 @@ describe('the published package', () => {
       ...prebuilds().map((name) => `prebuilds/${name}`),
     ]);
     const roots = files.filter((file) => !file.includes('/')).sort();
-    assert.deepEqual(roots, ['LICENSE', 'README.md', 'addon.gyp', 'package.json']);
+    assert.deepEqual(roots, ['CHANGELOG.md', 'LICENSE', 'README.md', 'addon.gyp', 'package.json']);
     // Twice what it is, to be noticed when something large slips in.
     assert.ok(statSync(tarball).size < 3 << 20, `the tarball has ${statSync(tarball).size} bytes`);
     assert.ok(unpackedBytes < 8 << 20, `the package has ${unpackedBytes} bytes`);

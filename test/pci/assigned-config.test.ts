@@ -12,7 +12,7 @@ import {
   patched,
   place,
 } from './assigned-machine.js';
-import { decodeAll, setCommand } from './pci-machine.js';
+import { decodeAll, program, setCommand } from './pci-machine.js';
 
 const base = 0xc000_0000n;
 const bar = { index: 0, kind: 'memory', size: 0x4000n } as const;
@@ -247,6 +247,33 @@ suite('reset and restore of an assigned device', () => {
     assert.equal(simulated.config.isMemoryEnabled, false);
   });
 
+  test('a reset of the bus is one commit, and one ioctl for each slot that there is', () => {
+    const names = [5, 6, 7, 8].map((bus) => `0000:0${bus}:00.0`);
+    const bars = [bar, { index: 2, kind: 'memory', size: 0x1000n }] as const;
+    const machine = new AssignedMachine(
+      names.map((name, i) => deviceWith(bars, { name, group: i })),
+    );
+    for (const [i, name] of names.entries()) {
+      const assigned = machine.assign({ name });
+      program(assigned.function, 0, base + 0x1_0000n * BigInt(i));
+      program(assigned.function, 2, base + 0x1_0000n * BigInt(i) + 0x4000n);
+      setCommand(assigned.function, decodeAll);
+    }
+    const slots = machine.kvm.slots.length;
+    assert.equal(slots, 8);
+    machine.kvm.calls.length = 0;
+    assert.equal(
+      machine.count(() => machine.bus.reset()),
+      1,
+    );
+    assert.equal(machine.kvm.calls.length, slots);
+    assert.equal(machine.kvm.slots.length, 0);
+    assert.deepEqual(
+      names.map((name) => machine.host.device(name).resetCount),
+      [1, 1, 1, 1],
+    );
+  });
+
   test('a device that cannot be reset stops decoding all the same', () => {
     const { machine, assigned, pci, simulated } = assign({ canReset: false });
     place(assigned, 0, base);
@@ -282,7 +309,7 @@ suite('reset and restore of an assigned device', () => {
   test('the state of a device without MSI-X is refused', () => {
     const { assigned } = assign();
     assert.equal(
-      codeOf(() => assigned.restore({ msix: undefined })),
+      codeOf(() => assigned.restore({ msix: undefined, quirks: [] })),
       'ERR_INVALID_ARGUMENT',
     );
   });

@@ -290,6 +290,90 @@ suite("The embedder's mistakes with a bus", () => {
   });
 });
 
+suite('A reset of the bus', () => {
+  const specs: readonly BarSpec[] = [
+    { index: 0, size: 0x1000n },
+    { index: 1, size: 0x80n, kind: 'io' },
+    { index: 2, size: 0x4000n, is64Bit: true },
+  ];
+  const functions = 8;
+
+  /** Functions that decode memory and ports, and one that decodes ports alone. */
+  function decoding(machine: PciMachine, device: PciDevice = {}): PciFunction[] {
+    const found = Array.from({ length: functions }, (_, i) => {
+      const pci = machine.add(i, specs, device);
+      program(pci, 0, 0xe000_0000n + 0x1000n * BigInt(i));
+      program(pci, 1, 0xc000n + 0x80n * BigInt(i));
+      program(pci, 2, 0x10_0000_0000n + 0x4000n * BigInt(i));
+      setCommand(pci, decodeAll);
+      return pci;
+    });
+    const ports = machine.add(functions, [{ index: 0, size: 0x80n, kind: 'io' }], device);
+    program(ports, 0, 0xd000n);
+    setCommand(ports, decodeAll);
+    return [...found, ports];
+  }
+
+  test('is one commit', () => {
+    const machine = new PciMachine();
+    decoding(machine);
+    const reset = (): void => machine.bus.reset();
+    assert.equal(machine.count(reset), 1);
+    assert.deepEqual(viewLines(machine.memory), []);
+    assert.deepEqual(viewLines(machine.io), []);
+    assert.equal(machine.count(reset), 0, 'nothing is left to go');
+  });
+
+  test('no device hears of it before the BARs of all are gone', () => {
+    const machine = new PciMachine();
+    const seen: string[][] = [];
+    decoding(machine, { reset: () => seen.push(viewLines(machine.memory)) });
+    machine.bus.reset();
+    assert.deepEqual(
+      seen,
+      Array.from({ length: functions + 1 }, () => []),
+    );
+  });
+
+  test('a BAR that a listener keeps keeps its own device waiting, and no other', () => {
+    const machine = new PciMachine();
+    let resets = 0;
+    const [first] = decoding(machine, { reset: () => resets++ });
+    const kept = first?.bars[0]?.backing.region;
+    machine.memory.addListener({
+      name: 'keeper',
+      regionDel: ({ region }) => {
+        if (region === kept && keeps) throw new Error('kept');
+      },
+    });
+    let keeps = true;
+    machine.bus.reset();
+    assert.equal(resets, functions);
+    assert.equal(machine.at(0xe000_0000n), kept?.name);
+    assert.equal(machine.at(0xe000_1000n), undefined);
+    keeps = false;
+    machine.bus.space.retry();
+    assert.equal(resets, functions + 1);
+    assert.equal(machine.at(0xe000_0000n), undefined);
+  });
+
+  test('what decodes by the registers of the first day comes after its device has heard', () => {
+    const machine = new PciMachine();
+    const config = new ConfigSpace();
+    const heard: (string | undefined)[] = [];
+    const at = (): string | undefined => machine.at(0xe000_0000n);
+    const device = { reset: () => heard.push(at()) };
+    config.set(configRegister.command, 2, commandBit.memory);
+    const pci = machine.build('on at first', [{ index: 0, size: 0x1000n }], { config, device });
+    machine.bus.add({ device: 1 }, pci);
+    program(pci, 0, 0xe000_0000n);
+    assert.equal(at(), 'on at first BAR 0');
+    machine.bus.reset();
+    assert.deepEqual(heard, [undefined]);
+    assert.equal(pci.bars[0]?.decode.reason, 'at-zero');
+  });
+});
+
 suite('Save and restore', () => {
   const specs: readonly BarSpec[] = [
     { index: 0, size: 0x1000n },

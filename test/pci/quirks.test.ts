@@ -4,7 +4,8 @@ import path from 'node:path';
 import { suite, test } from 'node:test';
 import { configWindow, knownQuirks } from '../../lib/pci/index.js';
 import type { SimulatedDeviceDescription } from '../../lib/simulated/index.js';
-import { AssignedMachine, deviceWith, place } from './assigned-machine.js';
+import { rtl8168 } from '../vfio/rtl8168.js';
+import { AssignedMachine, codeOf, deviceWith, nic, place } from './assigned-machine.js';
 
 const base = 0xe000_0000n;
 const display = 0x03_0000;
@@ -73,29 +74,29 @@ suite('a mirror of the configuration space', () => {
   });
 });
 
-suite('a window into the configuration space', () => {
-  function machineWithWindow() {
-    const match = { vendorId: 0x1002, baseClass: 3 };
-    const window = {
-      bar: 4,
-      addressOffset: 0n,
-      dataOffset: 4n,
-      start: 0x4000,
-      size: 0x100,
-    } as const;
-    const ati = deviceWith([{ index: 4, kind: 'io', size: 0x100n }], {
-      vendorId: 0x1002,
-      deviceId: 0x6798,
-      classCode: display,
-    });
-    const machine = new AssignedMachine([ati]);
-    const quirks = [configWindow({ name: 'window', match, ...window })];
-    const assigned = machine.assign({ quirks });
-    place(assigned, 4, 0xc000n);
-    const { bar } = assigned;
-    return { machine, assigned, bar, bytes: machine.host.device(assigned.name).bytesOf(4) };
-  }
+function machineWithWindow() {
+  const match = { vendorId: 0x1002, baseClass: 3 };
+  const window = {
+    bar: 4,
+    addressOffset: 0n,
+    dataOffset: 4n,
+    start: 0x4000,
+    size: 0x100,
+  } as const;
+  const ati = deviceWith([{ index: 4, kind: 'io', size: 0x100n }], {
+    vendorId: 0x1002,
+    deviceId: 0x6798,
+    classCode: display,
+  });
+  const machine = new AssignedMachine([ati]);
+  const quirks = [configWindow({ name: 'window', match, ...window })];
+  const assigned = machine.assign({ quirks });
+  place(assigned, 4, 0xc000n);
+  const { bar } = assigned;
+  return { machine, assigned, bar, bytes: machine.host.device(assigned.name).bytesOf(4) };
+}
 
+suite('a window into the configuration space', () => {
   test('shows the configuration space where it is, and the device everywhere else', () => {
     const { machine, bytes } = machineWithWindow();
     const { io } = machine;
@@ -117,6 +118,98 @@ suite('a window into the configuration space', () => {
     machine.io.write(0xc000n, 1, 0x3cn);
     assert.equal(machine.io.read(0xc004n, 1).value, 0x0bn);
     assert.equal(machine.bus.readConfig(8, 0x3c, 1), 0x0b);
+  });
+});
+
+suite('a window into the configuration space: restored', () => {
+  test('shows in another machine what it showed', () => {
+    const first = machineWithWindow();
+    first.machine.io.write(0xc000n, 4, 0x4000n);
+    const copy = machineWithWindow();
+    copy.assigned.restore(structuredClone(first.assigned.save()));
+    copy.machine.bus.restore(structuredClone(first.machine.bus.save()));
+    assert.equal(copy.machine.io.read(0xc004n, 4).value, 0x6798_1002n);
+  });
+});
+
+suite('what a quirk remembers', () => {
+  const window = { data: base + 0x70n, address: base + 0x74n };
+
+  function withRtl8168() {
+    const machine = new AssignedMachine([rtl8168(nic, 5)]);
+    const assigned = machine.assign();
+    return { machine, assigned, memory: machine.memory };
+  }
+
+  /** Another machine with such a device, restored to what `from` is. */
+  function restored(from: ReturnType<typeof withRtl8168>) {
+    const copy = withRtl8168();
+    // As it comes from another process.
+    const state = structuredClone({ bus: from.machine.bus.save(), device: from.assigned.save() });
+    copy.assigned.restore(state.device);
+    copy.machine.bus.restore(state.bus);
+    return copy;
+  }
+
+  test('goes with a snapshot: what was asked for is there in the other machine', () => {
+    const first = withRtl8168();
+    place(first.assigned, 2, base);
+    first.assigned.msix?.writeTable(4, 0x1234_5678n, 4);
+    first.memory.write(window.address, 4, 0x1_f004n);
+    const { memory } = restored(first);
+    assert.equal(memory.read(window.address, 4).value, 0x8001_f004n);
+    assert.equal(memory.read(window.data, 4).value, 0x1234_5678n);
+  });
+
+  test('goes with a snapshot: what was begun is ended in the other machine', () => {
+    const first = withRtl8168();
+    place(first.assigned, 2, base);
+    first.memory.write(window.data, 4, 0xfee0_0000n);
+    const { memory, assigned } = restored(first);
+    memory.write(window.address, 4, 0x8001_f000n);
+    assert.equal(assigned.msix?.readTable(0, 4), 0xfee0_0000n);
+  });
+
+  test('a snapshot is of its moment', () => {
+    const { assigned, memory } = withRtl8168();
+    place(assigned, 2, base);
+    memory.write(window.address, 4, 0x1_f000n);
+    const before = assigned.save();
+    memory.write(window.address, 4, 0n);
+    assert.notDeepEqual(assigned.save(), before);
+    assigned.restore(before);
+    assert.deepEqual(assigned.save(), before);
+    assert.equal(memory.read(window.address, 4).value, 0x8001_f000n);
+  });
+
+  test('a reset of the device ends it', () => {
+    const { assigned, memory, machine } = withRtl8168();
+    const { quirks } = assigned.save();
+    place(assigned, 2, base);
+    memory.write(window.data, 4, 7n);
+    memory.write(window.address, 4, 0x8001_f000n);
+    machine.bus.reset();
+    assert.deepEqual(assigned.save().quirks, quirks);
+  });
+
+  test('the state of other quirks is refused, and nothing changes', () => {
+    const { assigned, memory } = withRtl8168();
+    place(assigned, 2, base);
+    memory.write(window.address, 4, 0x1_f000n);
+    const state = assigned.save();
+    const [own] = state.quirks;
+    for (const quirks of [
+      [],
+      [own!, own!],
+      [{ quirk: 'another', latches: own!.latches }],
+      [{ quirk: own!.quirk, latches: { address: 1 } }],
+    ]) {
+      assert.equal(
+        codeOf(() => assigned.restore({ msix: state.msix, quirks })),
+        'ERR_INVALID_ARGUMENT',
+      );
+      assert.deepEqual(assigned.save(), state);
+    }
   });
 });
 

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { type AccessWidth, FlatviewError } from '../../lib/index.js';
+import { type AccessWidth, FlatviewError, HostMemory } from '../../lib/index.js';
 import { GuestMessages } from '../../lib/pci/index.js';
+import {
+  buildTruncatedMemory,
+  noTruncatedMemory,
+  truncatedMemory,
+} from '../memory/truncated-memory.js';
 import {
   AssignedMachine,
   deviceWith,
@@ -49,6 +54,28 @@ suite('the slow path', () => {
     const open = openDevice(machine.host);
     place(machine.assign({ device: patched(open, { read }) }), 0, base);
     assert.throws(() => machine.memory.read(base, 4), TypeError);
+  });
+
+  test('a mapping that does not answer (SIGBUS) is as a device that refuses', {
+    skip: noTruncatedMemory,
+  }, () => {
+    const machine = new AssignedMachine([deviceWith([bar])]);
+    const file = truncatedMemory(buildTruncatedMemory());
+    const map = () => HostMemory.ofDeviceAt(file.hostAddress, file.size, 'BAR 0', file);
+    const device = patched(openDevice(machine.host), { map });
+    const said: string[] = [];
+    const messages = new GuestMessages(({ text }) => said.push(text), { burst: 2, now: () => 0 });
+    const assigned = machine.assign({ device, messages, slowPath: 'mapping' });
+    place(assigned, 0, base);
+    assigned.mappingsEnabled = false;
+    assert.equal(machine.memory.read(base, 4).value, 0x5a5a_5a5an);
+    for (let i = 0; i < 5; i++) {
+      assert.deepEqual(machine.memory.read(base + 0x1000n, 4), { value: 0xffff_ffffn, result: 0 });
+      assert.equal(machine.memory.write(base + 0x1000n, 4, 1n), 0);
+    }
+    assert.equal(assigned.bar(0)?.slowPath.failures, 10);
+    assert.equal(said.length, 2);
+    assert.match(said[0] ?? '', /BAR 0 of 0000:05:00.0: .* at 0x1000 failed: .*SIGBUS/);
   });
 
   test('behind what the device has all is ones, and the kernel is not asked', () => {

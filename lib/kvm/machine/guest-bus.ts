@@ -2,7 +2,30 @@ import { MemTxResult } from '../../memory/access/mem-tx.js';
 import type { AddressSpace } from '../../memory/address-space.js';
 import type { RunPage } from './run-page.js';
 
-/** What a processor sees. Where an address space is missing, nobody answers. */
+/**
+ * What a processor sees. Where an address space is missing, nobody answers.
+ *
+ * @example
+ * ```ts kvm
+ * import { MemoryTopology } from 'flatview';
+ * import { type GuestSpaces, Kvm, KvmMemorySlots, realModeSegment } from 'flatview/kvm';
+ *
+ * const topology = new MemoryTopology();
+ * const memory = topology.addressSpace('memory', topology.ram('pc.ram', 0x1000n));
+ * memory.writeBytes(0x0n, Uint8Array.of(0xe4, 0x60, 0xf4)); // in al, 0x60; hlt
+ * const spaces: GuestSpaces = { memory }; // no ports
+ *
+ * using kvm = Kvm.open();
+ * using vm = kvm.createVm(spaces);
+ * memory.addListener(new KvmMemorySlots(vm));
+ * const vcpu = vm.createVcpu(0);
+ * vcpu.setSpecialRegisters({ cs: realModeSegment(0) });
+ * vcpu.setRegisters({ rip: 0x0n, rflags: 2n });
+ * const { registers } = await vcpu.run();
+ * registers.general.rax & 0xffn; // => 0xffn
+ * topology.close();
+ * ```
+ */
 export interface GuestSpaces {
   /** Memory, by guest-physical address. */
   readonly memory?: AddressSpace | undefined;

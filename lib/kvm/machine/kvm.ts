@@ -5,16 +5,54 @@ import { kvmCall } from '../kvm-call.js';
 import type { GuestSpaces } from './guest-bus.js';
 import { VirtualMachine } from './virtual-machine.js';
 
-/** How a VM is made. */
+/**
+ * How a VM is made.
+ *
+ * @example
+ * ```ts kvm
+ * import { MemoryTopology } from 'flatview';
+ * import { Kvm, KvmMemorySlots, type VirtualMachineOptions } from 'flatview/kvm';
+ *
+ * const topology = new MemoryTopology();
+ * const memory = topology.addressSpace('memory', topology.ram('pc.ram', 0x10_0000n));
+ * const ports = topology.addressSpace('I/O', topology.container('io', 0x1_0000n));
+ * const options: VirtualMachineOptions = { memory, ports };
+ *
+ * using kvm = Kvm.open();
+ * using vm = kvm.createVm(options);
+ * memory.addListener(new KvmMemorySlots(vm)); // what vCPUs reach without an exit
+ * const vcpu = vm.createVcpu(0); // sees `memory` and `ports`
+ * vm.vcpus.includes(vcpu); // => true
+ * topology.close();
+ * ```
+ */
 export interface VirtualMachineOptions extends GuestSpaces {
   /**
-   * Entries of each vCPU's dirty ring, a power of two of 64 to 65,536 (KVM_CAP_DIRTY_LOG_RING); then there are no
-   * dirty bitmaps. Default: no ring.
+   * Entries of each vCPU's dirty ring (KVM_CAP_DIRTY_LOG_RING): a power of two up to 65,536; at least a page of them, of
+   * 4 KiB 256, and no fewer than the kernel reserves: 64, or 576 with Intel's page-modification logging
+   * (kvm_vm_ioctl_enable_dirty_log_ring in virt/kvm/kvm_main.c). Then there are no dirty bitmaps. Default: no ring.
    */
   readonly dirtyRingEntries?: number;
 }
 
-/** The kernel's KVM: where VMs come from. */
+/**
+ * The kernel's KVM: where VMs come from.
+ *
+ * @example
+ * ```ts kvm
+ * import { Kvm, kvmCapability } from 'flatview/kvm';
+ *
+ * const kvm = Kvm.open();
+ * kvm.checkExtension(kvmCapability.ioeventfd) > 0; // => true
+ *
+ * using vm = kvm.createVm();
+ * kvm.close(); // the VM stays
+ * vm.checkExtension(kvmCapability.nrMemslots) > 0; // => true
+ * kvm.createVm(); // throws ERR_KVM_CLOSED
+ *
+ * Kvm.open('/dev/null'); // throws ERR_SYSTEM_CALL
+ * ```
+ */
 export class Kvm {
   /** `undefined` once closed. */
   #handle: KvmHandle | undefined;
@@ -47,7 +85,7 @@ export class Kvm {
   /**
    * Makes a VM without memory and processors (KVM_CREATE_VM).
    *
-   * @throws `ERR_SYSTEM_CALL`, `ERR_KVM_CLOSED`; `ERR_INVALID_ARGUMENT` on a ring that can't be.
+   * @throws `ERR_SYSTEM_CALL`, also on a ring that can't be (EINVAL, E2BIG); `ERR_KVM_CLOSED`, `ERR_INVALID_ARGUMENT`.
    */
   createVm(options: VirtualMachineOptions = {}): VirtualMachine {
     const kvm = this.#open();

@@ -2,7 +2,25 @@ import { hex, toAddress } from '../../address.js';
 import { FlatviewError } from '../../errors.js';
 import { registerSet } from '../../native/kvm-addon.js';
 
-/** General registers of an x86-64 processor (struct kvm_regs), 64 bits each. */
+/**
+ * General registers of an x86-64 processor (struct kvm_regs), 64 bits each.
+ *
+ * @example
+ * ```ts kvm
+ * import { type GeneralRegisterName, type GeneralRegisters, Kvm } from 'flatview/kvm';
+ *
+ * using kvm = Kvm.open();
+ * using vm = kvm.createVm();
+ * const vcpu = vm.createVcpu(0);
+ * // Linux's 64-bit boot protocol: RSI leads to the boot parameters. The rest stays.
+ * const entry: Partial<GeneralRegisters> = { rip: 0x10_0200n, rsi: 0x1_0000n };
+ * vcpu.setRegisters(entry);
+ *
+ * const names: readonly GeneralRegisterName[] = ['rip', 'rsi', 'rflags'];
+ * names.map((name) => vcpu.getRegisters()[name]); // => [0x10_0200n, 0x1_0000n, 2n]
+ * vcpu.setRegisters({ rip: 1n << 64n }); // throws ERR_ADDRESS_RANGE
+ * ```
+ */
 export type GeneralRegisters = Readonly<Record<GeneralRegisterName, bigint>>;
 
 // biome-ignore format: as they are numbered
@@ -73,12 +91,70 @@ const controlNames: readonly ControlRegisterName[] = [
   'apicBase',
 ];
 
-/** Registers of segments and control of an x86-64 processor (struct kvm_sregs). */
+/**
+ * Registers of segments and control of an x86-64 processor (struct kvm_sregs).
+ *
+ * @example
+ * ```ts kvm
+ * import {
+ *   type ControlRegisterName,
+ *   type DescriptorTable,
+ *   type DescriptorTableName,
+ *   flatCodeSegment,
+ *   flatDataSegment,
+ *   Kvm,
+ *   type Segment,
+ *   type SegmentName,
+ *   type SpecialRegisters,
+ * } from 'flatview/kvm';
+ *
+ * using kvm = Kvm.open();
+ * using vm = kvm.createVm();
+ * const vcpu = vm.createVcpu(0);
+ * const before: SpecialRegisters = vcpu.getSpecialRegisters();
+ *
+ * // Into protected mode, as a boot loader leaves it.
+ * const data: Segment = flatDataSegment(0x10);
+ * const segments = { cs: flatCodeSegment(0x8), ds: data, es: data, ss: data };
+ * const gdt: DescriptorTable = { base: 0x500n, limit: 0x17 };
+ * vcpu.setSpecialRegisters({ ...segments, gdt, cr0: before.cr0 | 1n });
+ *
+ * const after = vcpu.getSpecialRegisters();
+ * const [stack, table, control] = ['ss', 'gdt', 'cr0'] satisfies [
+ *   SegmentName,
+ *   DescriptorTableName,
+ *   ControlRegisterName,
+ * ];
+ * after[stack].limit; // => 0xffff_ffff
+ * after[table]; // => { base: 0x500n, limit: 0x17 }
+ * after[control] & 1n; // => 1n
+ * ```
+ */
 export type SpecialRegisters = Readonly<Record<SegmentName, Segment>> &
   Readonly<Record<DescriptorTableName, DescriptorTable>> &
   Readonly<Record<ControlRegisterName, bigint>>;
 
-/** Both sets of registers. */
+/**
+ * Both sets of registers.
+ *
+ * @example
+ * ```ts kvm
+ * import { Kvm, type Registers } from 'flatview/kvm';
+ *
+ * using kvm = Kvm.open();
+ * using vm = kvm.createVm();
+ * const vcpu = vm.createVcpu(0);
+ * // An x86 processor starts 16 bytes below 4 GiB, in real mode.
+ * const reset: Registers = {
+ *   general: vcpu.getRegisters(),
+ *   special: vcpu.getSpecialRegisters(),
+ * };
+ * reset.general.rip; // => 0xfff0n
+ * reset.special.cs.base; // => 0xffff_0000n
+ * reset.special.cs.selector; // => 0xf000
+ * reset.special.cr0 & 1n; // => 0n
+ * ```
+ */
 export interface Registers {
   /** KVM_GET_REGS. */
   readonly general: GeneralRegisters;
@@ -86,17 +162,51 @@ export interface Registers {
   readonly special: SpecialRegisters;
 }
 
-/** A segment as real mode has it: 64 KiB from 16 times the selector on. */
+/**
+ * A segment as real mode has it: 64 KiB from 16 times the selector on.
+ *
+ * @example
+ * ```ts
+ * import { realModeSegment } from 'flatview/kvm';
+ *
+ * const { base, limit, selector } = realModeSegment(0xf000);
+ * [base, limit, selector]; // => [0xf_0000n, 0xffff, 0xf000]
+ * ```
+ */
 export function realModeSegment(selector: number): Segment {
   return segmentOf({ base: BigInt(selector) << 4n, limit: 0xffff, selector, type: 3 });
 }
 
-/** A segment of code for protected mode: 32 bits, all of the 4 GiB, privilege 0. */
+/**
+ * A segment of code for protected mode: 32 bits, all of the 4 GiB, privilege 0.
+ *
+ * @example
+ * ```ts
+ * import { flatCodeSegment, type Segment } from 'flatview/kvm';
+ *
+ * const code32 = flatCodeSegment(0x8);
+ * [code32.type, code32.is32Bit, code32.is64Bit]; // => [11, true, false]
+ *
+ * // The same for long mode.
+ * const code64: Segment = { ...code32, is32Bit: false, is64Bit: true };
+ * code64.privilege; // => 0
+ * ```
+ */
 export function flatCodeSegment(selector: number): Segment {
   return { ...flatDataSegment(selector), type: 11 };
 }
 
-/** A segment of writable data for protected mode: all of the 4 GiB, privilege 0. */
+/**
+ * A segment of writable data for protected mode: all of the 4 GiB, privilege 0.
+ *
+ * @example
+ * ```ts
+ * import { flatDataSegment } from 'flatview/kvm';
+ *
+ * const { base, limit, limitInPages, type } = flatDataSegment(0x10);
+ * [base, limit, limitInPages, type]; // => [0x0n, 0xffff_ffff, true, 3]
+ * ```
+ */
 export function flatDataSegment(selector: number): Segment {
   const limit = 0xffff_ffff;
   return {

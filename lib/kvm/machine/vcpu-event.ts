@@ -5,7 +5,35 @@ import { exitReason, type RunPage } from './run-page.js';
 /** Why a vCPU stopped, and its registers then. */
 export type VcpuEvent = VcpuEnd & { readonly registers: Registers };
 
-/** Why a vCPU stopped. */
+/**
+ * Why a vCPU stopped.
+ *
+ * @example
+ * ```ts
+ * import type { VcpuEnd } from 'flatview/kvm';
+ *
+ * // What a VMM says about a vCPU that came back.
+ * function report(end: VcpuEnd): string {
+ *   switch (end.kind) {
+ *     case 'halt':
+ *     case 'stopped':
+ *       return end.kind;
+ *     case 'shutdown':
+ *       return 'triple fault';
+ *     case 'failure':
+ *     case 'memory-fault':
+ *       return end.error.message;
+ *     case 'internal-error':
+ *       return end.suberror === 1 ? 'no instruction that KVM knows' : `suberror ${end.suberror}`;
+ *     default:
+ *       return `unexpected: ${end.kind}`;
+ *   }
+ * }
+ *
+ * report({ kind: 'shutdown' }); // => 'triple fault'
+ * report({ kind: 'system-event', type: 2 }); // => 'unexpected: system-event'
+ * ```
+ */
 export type VcpuEnd =
   /** HLT, where the kernel has no interrupt controller that could end it. */
   | { readonly kind: 'halt' }

@@ -1,7 +1,7 @@
 import { isMainThread } from 'node:worker_threads';
 import { FlatviewError } from '../../errors.js';
 import { addon } from '../../native/addon.js';
-import { type KvmVcpuHandle, registerSet } from '../../native/kvm-addon.js';
+import { directAnswer, type KvmVcpuHandle, registerSet } from '../../native/kvm-addon.js';
 import { CoalescedRing, type CoalescedRingPlace } from '../coalesced-ring.js';
 import { kvmCall } from '../kvm-call.js';
 import { kvmRefusal } from '../kvm-ioctl-error.js';
@@ -21,7 +21,41 @@ import { readStatistics } from './statistics.js';
 import { endOf, type VcpuEnd, type VcpuEvent } from './vcpu-event.js';
 import type { VirtualMachine } from './virtual-machine.js';
 
-/** How {@link Vcpu.runHere} runs. */
+/**
+ * How {@link Vcpu.runHere} runs.
+ *
+ * @example
+ * ```ts kvm
+ * import { once } from 'node:events';
+ * import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+ * import { MemoryTopology } from 'flatview';
+ * import { Kvm, KvmMemorySlots, realModeSegment, type RunHereOptions } from 'flatview/kvm';
+ *
+ * if (isMainThread) {
+ *   const stop = new Int32Array(new SharedArrayBuffer(4));
+ *   const worker = new Worker(new URL(import.meta.url), { workerData: stop });
+ *   await once(worker, 'message'); // the guest is about to run
+ *   Atomics.store(stop, 0, 1);
+ *   const [kind] = await once(worker, 'message');
+ *   kind; // => 'stopped'
+ * } else {
+ *   const topology = new MemoryTopology();
+ *   const memory = topology.addressSpace('memory', topology.ram('pc.ram', 0x1_0000n));
+ *   memory.write(0x1000n, 2, 0xfeebn); // jmp $
+ *   using kvm = Kvm.open();
+ *   using vm = kvm.createVm({ memory });
+ *   memory.addListener(new KvmMemorySlots(vm));
+ *   const vcpu = vm.createVcpu(0);
+ *   vcpu.setSpecialRegisters({ cs: realModeSegment(0) });
+ *   vcpu.setRegisters({ rip: 0x1000n, rflags: 2n });
+ *   parentPort?.postMessage('ready');
+ *   const stop: Int32Array = workerData;
+ *   const options: RunHereOptions = { shouldStop: () => Atomics.load(stop, 0) === 1 };
+ *   parentPort?.postMessage(vcpu.runHere(options).kind);
+ *   topology.close();
+ * }
+ * ```
+ */
 export interface RunHereOptions {
   /**
    * Asked every 20 ms or sooner, whatever the guest does: whether to stop. For example whether another thread has
@@ -49,6 +83,40 @@ const errno = { interrupted: 4, fault: 14 } as const;
  * and so one call of the region's callbacks, with all rules of access applied. Exits that need no callback, because
  * memory answers or nobody does, never arrive here ({@link directAnswers}). A callback that throws stops the vCPU, and
  * the run fails with what it threw.
+ *
+ * @example
+ * ```ts kvm
+ * import { MemoryTopology } from 'flatview';
+ * import { Kvm, KvmMemorySlots, realModeSegment, type Vcpu, type VcpuEvent } from 'flatview/kvm';
+ *
+ * const topology = new MemoryTopology();
+ * const ram = topology.ram('pc.ram', 0x1_0000n);
+ * const memory = topology.addressSpace('memory', ram);
+ * const io = topology.container('io', 0x1_0000n);
+ * const ports = topology.addressSpace('I/O', io);
+ * let printed = '';
+ * const uart = topology.io('serial', 8n, {
+ *   write: (_offset, value) => {
+ *     printed += String.fromCharCode(Number(value));
+ *   },
+ * });
+ * io.addSubregion(0x3f8n, uart);
+ *
+ * using kvm = Kvm.open();
+ * using vm = kvm.createVm({ memory, ports });
+ * memory.addListener(new KvmMemorySlots(vm));
+ * // mov dx, 0x3f8; mov al, '!'; out dx, al; hlt
+ * memory.writeBytes(0x1000n, Uint8Array.of(0xba, 0xf8, 0x03, 0xb0, 0x21, 0xee, 0xf4));
+ * const vcpu: Vcpu = vm.createVcpu(0);
+ * vcpu.setSpecialRegisters({ cs: realModeSegment(0) });
+ * vcpu.setRegisters({ rip: 0x1000n, rflags: 2n });
+ *
+ * const event: VcpuEvent = await vcpu.run();
+ * event.kind; // => 'halt'
+ * event.registers.general.rip; // => 0x1007n
+ * printed; // => '!'
+ * topology.close();
+ * ```
  */
 export class Vcpu {
   /** Its number within the VM, as it was created with. */
@@ -149,13 +217,20 @@ export class Vcpu {
 
   /**
    * How many exits to memory were answered without JavaScript: by memory that the kernel has no slot for, such as
-   * pieces smaller than a page; and where nobody answers, which isn't published as a rejected access then.
+   * pieces smaller than a page; where nobody answers, which isn't published as a rejected access then; and by memory
+   * that didn't answer (SIGBUS), which isn't either: the guest has read ones.
    */
-  get directAnswers(): { readonly memory: number; readonly unassigned: number } {
+  get directAnswers(): {
+    readonly memory: number;
+    readonly unassigned: number;
+    readonly failed: number;
+  } {
     const vcpu = this.#open();
+    const count = (answer: number): number => addon.kvmVcpuDirectAnswers(vcpu, answer);
     return {
-      memory: addon.kvmVcpuDirectAnswers(vcpu, false),
-      unassigned: addon.kvmVcpuDirectAnswers(vcpu, true),
+      memory: count(directAnswer.memory),
+      unassigned: count(directAnswer.nobody),
+      failed: count(directAnswer.failedMemory),
     };
   }
 

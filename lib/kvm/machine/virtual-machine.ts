@@ -34,6 +34,32 @@ const dirtyRingEntryBytes = 16;
  *
  * It is closed by {@link close}, with its vCPUs, whatever they do; or when it and they have been collected; at the
  * latest when its environment ends.
+ *
+ * @example
+ * ```ts kvm
+ * import { MemoryTopology } from 'flatview';
+ * import { Kvm, KvmMemorySlots, type VirtualMachine } from 'flatview/kvm';
+ *
+ * const topology = new MemoryTopology();
+ * const ram = topology.ram('pc.ram', 0x10_0000n);
+ * const memory = topology.addressSpace('memory', ram);
+ *
+ * using kvm = Kvm.open();
+ * const vm: VirtualMachine = kvm.createVm({ memory });
+ * // No vCPU is in the guest while a slot that it may be using is replaced.
+ * const slots = new KvmMemorySlots(vm, {
+ *   pause: () => vm.pauseVcpus(),
+ *   resume: () => vm.resumeVcpus(),
+ * });
+ * memory.addListener(slots);
+ * const vcpu = vm.createVcpu(0);
+ * ram.addSubregion(0xa_0000n, topology.io('vga-lowmem', 0x2_0000n, {}), { priority: 1 });
+ * slots.slots.map(({ address }) => address); // => [0x0n, 0xc_0000n]
+ *
+ * topology.close();
+ * vm.close(); // and its vCPUs
+ * vcpu.getRegisters(); // throws ERR_KVM_CLOSED
+ * ```
  */
 export class VirtualMachine implements KvmVm {
   readonly pageSize: bigint = hostPageSize;

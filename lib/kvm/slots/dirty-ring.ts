@@ -7,7 +7,36 @@ const state = { dirty: 1, harvested: 2 } as const;
 /** Which page of what a vCPU's descriptor maps is the first of its ring: KVM_DIRTY_LOG_PAGE_OFFSET. */
 const firstPage = 64;
 
-/** A page that the guest wrote. */
+/**
+ * A page that the guest wrote.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { type DirtyPage, KvmMemorySlots } from 'flatview/kvm';
+ * import { SimulatedKvm } from 'flatview/simulated';
+ *
+ * const topology = new MemoryTopology();
+ * const vram = topology.ram('vga.vram', 0x100_0000n);
+ * const memory = topology.addressSpace('memory', vram);
+ * vram.setDirtyLog('vga', true);
+ *
+ * const vm = new SimulatedKvm({ dirtyRing: true });
+ * const emptyDirtyRings = (): void => {
+ *   // Of the real KVM: harvestDirtyPages() of each vCPU, then VirtualMachine.resetDirtyRings().
+ *   const pages: readonly DirtyPage[] = vm.takeDirtyRing();
+ *   for (const { slot, page } of pages) slots.markWritten(slot, page);
+ * };
+ * const slots = new KvmMemorySlots(vm, { emptyDirtyRings });
+ * memory.addListener(slots);
+ *
+ * vm.write(0x3008n, 4, 0xff_ffffn); // the guest draws
+ * topology.syncDirtyLog();
+ * vram.dirtyPages.isDirty('vga', 0x3000n, 0x1000n); // => true
+ * vram.dirtyPages.isDirty('vga', 0x4000n, 0x1000n); // => false
+ * topology.close();
+ * ```
+ */
 export interface DirtyPage {
   /** As in {@link UserMemoryRegion.slot}. */
   readonly slot: number;

@@ -19,7 +19,35 @@ import { type GuestMemfdOf, memfdOf, slotRules } from './slot-rules.js';
 import { carryOut, type MemorySlot, type SlotStep, slotId } from './slot-step.js';
 import { mappedVerdict, notRestored, refusedVerdict, type SlotVerdict } from './slot-verdict.js';
 
-/** What {@link KvmMemorySlots} can be told. */
+/**
+ * What {@link KvmMemorySlots} can be told.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { KvmMemorySlots, type KvmMemorySlotsOptions } from 'flatview/kvm';
+ * import { planCost } from 'flatview/mapping';
+ * import { SimulatedKvm } from 'flatview/simulated';
+ *
+ * const topology = new MemoryTopology();
+ * const ram = topology.ram('pc.ram', 0x8000_0000n);
+ * const memory = topology.addressSpace('memory', ram);
+ *
+ * const log: string[] = [];
+ * const options: KvmMemorySlotsOptions = {
+ *   review: (plan) => log.push(`${planCost(plan).calls} ioctls`),
+ *   pause: () => log.push('pause vCPUs'),
+ *   resume: () => log.push('resume vCPUs'),
+ * };
+ * memory.addListener(new KvmMemorySlots(new SimulatedKvm(), options));
+ * log.splice(0); // => ['1 ioctls']
+ *
+ * // KVM can't cut a slot: one goes, two come, and the guest is kept out meanwhile.
+ * ram.addSubregion(0xa_0000n, topology.io('vga-lowmem', 0x2_0000n, {}), { priority: 1 });
+ * log; // => ['3 ioctls', 'pause vCPUs', 'resume vCPUs']
+ * topology.close();
+ * ```
+ */
 export interface KvmMemorySlotsOptions {
   /** The address space of KVM that the slots go to: 1 is what x86 sees in system-management mode. Default: 0. */
   readonly addressSpaceId?: number;
@@ -74,6 +102,30 @@ const fewestSlots = 32;
  * access there exits to the embedder.
  *
  * One object serves one address space, and has the slots of one address space of KVM to itself: nobody else may set any.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { KvmMemorySlots } from 'flatview/kvm';
+ * import { SimulatedKvm } from 'flatview/simulated';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * system.addSubregion(0x0n, topology.ram('pc.ram', 0x8000_0000n));
+ * const memory = topology.addressSpace('memory', system);
+ *
+ * const vm = new SimulatedKvm(); // or Kvm.open().createVm({ memory })
+ * const slots = new KvmMemorySlots(vm);
+ * memory.addListener(slots);
+ * slots.slots.length; // => 1
+ *
+ * // The VGA window splits the slot in two.
+ * system.addSubregion(0xa_0000n, topology.io('vga-lowmem', 0x2_0000n, {}), { priority: 1 });
+ * slots.slots.map(({ address, size }) => [address, size]);
+ * // => [[0x0n, 0xa_0000n], [0xc_0000n, 0x7ff4_0000n]]
+ * vm.read(0xa_0000n).kind; // => 'exit'
+ * topology.close();
+ * ```
  */
 export class KvmMemorySlots implements MemoryListener {
   readonly name = 'KvmMemorySlots';

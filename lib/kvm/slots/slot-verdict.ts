@@ -5,7 +5,34 @@ import type { ConsumerVerdict } from '../../memory/explain/consumer-verdict.js';
 import type { FlatRange } from '../../memory/views/flat-view.js';
 import type { MemorySlot } from './slot-step.js';
 
-/** What became of an address: the slot that shows it, or why there is none. */
+/**
+ * What became of an address: the slot that shows it, or why there is none.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { KvmMemorySlots, type MemorySlot, type SlotVerdict } from 'flatview/kvm';
+ * import { SimulatedKvm } from 'flatview/simulated';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * system.addSubregion(0xfffc_0000n, topology.rom('pc.bios', 0x4_0000n));
+ * system.addSubregion(0xfeb0_0000n, topology.ram('bar of 256 bytes', 0x100n));
+ * const memory = topology.addressSpace('memory', system);
+ * const slots = new KvmMemorySlots(new SimulatedKvm());
+ * memory.addListener(slots);
+ *
+ * const bios: SlotVerdict | undefined = slots.verdictAt(0xffff_fff0n, memory);
+ * const slot: MemorySlot | undefined = bios?.slot;
+ * slot?.address; // => 0xfffc_0000n
+ * slot?.readonly; // => true
+ *
+ * const bar: SlotVerdict | undefined = slots.verdictAt(0xfeb0_0010n, memory);
+ * bar?.mapped; // => false
+ * bar?.refusal?.code; // => 'sub-page'
+ * topology.close();
+ * ```
+ */
 export interface SlotVerdict extends ConsumerVerdict {
   /** The slot that shows the address, where there is one. */
   readonly slot?: MemorySlot;

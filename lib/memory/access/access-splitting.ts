@@ -1,3 +1,4 @@
+import type { AccessWidth } from '../host-memory.js';
 import type { MemoryRegionOps } from './memory-region-ops.js';
 
 /** Sizes of accesses where a region's `ops` say nothing else. */
@@ -17,9 +18,12 @@ export function accessSize(ops: MemoryRegionOps, length: number, offset: bigint)
 }
 
 /** The size of each call of a callback that together make an access of `size` bytes; can be more than `size`. */
-export function pieceSize({ implementation = {} }: MemoryRegionOps, size: number): number {
+export function pieceSize(
+  { implementation = {} }: MemoryRegionOps,
+  size: AccessWidth,
+): AccessWidth {
   const { minSize = defaultMinSize, maxSize = defaultMaxSize } = implementation;
-  return Math.max(Math.min(size, maxSize), minSize);
+  return powerOfTwoUpTo(Math.max(Math.min(size, maxSize), minSize));
 }
 
 /**
@@ -38,7 +42,7 @@ export function pieceShift(
 }
 
 /** The largest of 1, 2, 4 and 8 that is not larger than `limit`. */
-export function powerOfTwoUpTo(limit: number): 1 | 2 | 4 | 8 {
+export function powerOfTwoUpTo(limit: number): AccessWidth {
   return limit >= 8 ? 8 : limit >= 4 ? 4 : limit >= 2 ? 2 : 1;
 }
 

@@ -1,3 +1,4 @@
+import type { AccessWidth } from '../host-memory.js';
 import type { MemTxAttributes } from './mem-tx.js';
 import type { MemoryRegionOps } from './memory-region-ops.js';
 
@@ -8,7 +9,7 @@ import type { MemoryRegionOps } from './memory-region-ops.js';
 export function isValidAccess(
   { valid = {} }: MemoryRegionOps,
   offset: bigint,
-  size: number,
+  size: AccessWidth,
   isWrite: boolean,
   attributes: MemTxAttributes,
 ): boolean {

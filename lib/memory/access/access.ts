@@ -2,7 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import type { MemoryRegion } from '../regions/memory-region.js';
 import { type MemTxAttributes, MemTxResult } from './mem-tx.js';
 
-/** Why an access, or a part of one, never reached a device or memory. */
+/** Why an access, or a part of one, never reached a device or memory, or found no answer there. */
 export type RejectionReason =
   /** Nothing is there. */
   | 'unassigned'
@@ -11,7 +11,9 @@ export type RejectionReason =
   /** It is not memory, and the access is for memory only. */
   | 'not-memory'
   /** The device was busy with an access that led to this one. */
-  | 'reentrant';
+  | 'reentrant'
+  /** Memory is there and doesn't answer (SIGBUS): of a device that doesn't decode, or of a file that was truncated. */
+  | 'bus-error';
 
 /** A part of an access that was rejected. */
 export interface Rejection {
@@ -38,6 +40,7 @@ const rejectionResult: Readonly<Record<RejectionReason, MemTxResult>> = {
   invalid: MemTxResult.decodeError,
   'not-memory': MemTxResult.accessError,
   reentrant: MemTxResult.accessError,
+  'bus-error': MemTxResult.error,
 };
 
 /** An access under way, of one or many parts. */

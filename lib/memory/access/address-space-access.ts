@@ -4,11 +4,11 @@ import type { AddressSpace } from '../address-space.js';
 import { Access } from './access.js';
 import { getLittleEndian, littleEndian, putLittleEndian, shiftLeft } from './byte-order.js';
 import type { Endianness, MemTxAttributes, MemTxResult } from './mem-tx.js';
-import { markDirty, memoryOf, nextPart, readValue, valueSize, writeValue } from './part.js';
+import { copyIn, copyOut, nextPart, readValue, valueSize, writeValue } from './part.js';
 
 /** What a read came to. */
 export interface ReadOutcome {
-  /** The value, as wide as was asked for. Bytes that could not be read are 0. */
+  /** The value, as wide as was asked for. Bytes that could not be read are 0; 0xff where memory doesn't answer (SIGBUS). */
   readonly value: bigint;
   /** How it went: {@link MemTxResult.ok}, or what was wrong with some of it. */
   readonly result: MemTxResult;
@@ -84,7 +84,7 @@ export function readBytes(
     for (let done = 0; done < into.length; ) {
       const part = nextPart(lent.view, wrapped(first, done), into.length - done, access);
       const bytes = into.subarray(done, done + part.length);
-      if (part.answerer === 'memory') memoryOf(part.region).copyOut(part.offset, bytes);
+      if (part.answerer === 'memory') copyOut(part, bytes, access);
       else if (part.answerer === 'nobody') bytes.fill(0);
       else putLittleEndian(bytes, readValue(part, access));
       done += part.length;
@@ -110,12 +110,8 @@ export function writeBytes(
     for (let done = 0; done < from.length; ) {
       const part = nextPart(lent.view, wrapped(first, done), from.length - done, access);
       const bytes = from.subarray(done, done + part.length);
-      if (part.answerer === 'memory') {
-        memoryOf(part.region).copyIn(part.offset, bytes);
-        markDirty(part, bytes.length, part.range.dirtyLogMask);
-      } else if (part.answerer !== 'nobody') {
-        writeValue(part, getLittleEndian(bytes), access);
-      }
+      if (part.answerer === 'memory') copyIn(part, bytes, access);
+      else if (part.answerer !== 'nobody') writeValue(part, getLittleEndian(bytes), access);
       done += part.length;
     }
   } finally {

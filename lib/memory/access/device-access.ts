@@ -1,5 +1,6 @@
 import { hex } from '../../address.js';
 import { FlatviewError } from '../../errors.js';
+import type { AccessWidth } from '../host-memory.js';
 import type { Access } from './access.js';
 import { pieceShift, pieceSize } from './access-splitting.js';
 import { isValidAccess } from './access-validity.js';
@@ -9,7 +10,7 @@ import { faultResult, type MemTxFault } from './mem-tx.js';
 import { guarded } from './reentrancy-guard.js';
 
 /**
- * Has callbacks answer a read of `size` bytes, a power of two (QEMU: memory_region_dispatch_read).
+ * Has callbacks answer a read of `size` bytes (QEMU: memory_region_dispatch_read).
  *
  * @returns The bytes as a little-endian value; 0 when the access was rejected.
  */
@@ -17,7 +18,7 @@ export function readDevice(
   access: Access,
   region: DeviceRegion,
   offset: bigint,
-  size: number,
+  size: AccessWidth,
 ): bigint {
   const { ops } = region;
   const isTaken =
@@ -35,7 +36,7 @@ export function readDevice(
 }
 
 /**
- * Has callbacks take a write of `size` bytes, a power of two (QEMU: memory_region_dispatch_write).
+ * Has callbacks take a write of `size` bytes (QEMU: memory_region_dispatch_write).
  *
  * @param bytes The bytes as a little-endian value.
  */
@@ -43,7 +44,7 @@ export function writeDevice(
   access: Access,
   region: DeviceRegion,
   offset: bigint,
-  size: number,
+  size: AccessWidth,
   bytes: bigint,
 ): void {
   const { ops } = region;
@@ -62,7 +63,12 @@ export function writeDevice(
 }
 
 /** The value of `size` bytes as the device's registers have it, from as many calls as it takes. */
-function readPieces(access: Access, region: DeviceRegion, offset: bigint, size: number): bigint {
+function readPieces(
+  access: Access,
+  region: DeviceRegion,
+  offset: bigint,
+  size: AccessWidth,
+): bigint {
   const piece = pieceSize(region.ops, size);
   let value = 0n;
   for (let at = 0; at < size; at += piece) {
@@ -76,7 +82,7 @@ function writePieces(
   access: Access,
   region: DeviceRegion,
   offset: bigint,
-  size: number,
+  size: AccessWidth,
   value: bigint,
 ): void {
   const piece = pieceSize(region.ops, size);
@@ -86,7 +92,12 @@ function writePieces(
   }
 }
 
-function readPiece(access: Access, region: DeviceRegion, offset: bigint, size: number): bigint {
+function readPiece(
+  access: Access,
+  region: DeviceRegion,
+  offset: bigint,
+  size: AccessWidth,
+): bigint {
   const answer = region.ops.read?.(offset, size, access.attributes);
   if (typeof answer === 'bigint') return BigInt.asUintN(size * 8, answer);
   if (Number.isInteger(answer)) return BigInt.asUintN(size * 8, BigInt(answer as number));
@@ -99,7 +110,7 @@ function writePiece(
   access: Access,
   region: DeviceRegion,
   offset: bigint,
-  size: number,
+  size: AccessWidth,
   value: bigint,
 ): void {
   const answer: unknown = region.ops.write?.(offset, value, size, access.attributes);

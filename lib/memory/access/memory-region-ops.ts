@@ -1,4 +1,5 @@
 import { FlatviewError } from '../../errors.js';
+import type { AccessWidth } from '../host-memory.js';
 import type { Endianness, MemTxAttributes, MemTxFault } from './mem-tx.js';
 
 /** Which accesses a region takes at all; others are answered with a decode error. */
@@ -10,7 +11,12 @@ export interface ValidAccesses {
   /** Whether the offset may be other than a multiple of the size. Default: false. */
   readonly unaligned?: boolean;
   /** Decides for each access, before the other rules. */
-  accepts?(offset: bigint, size: number, isWrite: boolean, attributes: MemTxAttributes): boolean;
+  accepts?(
+    offset: bigint,
+    size: AccessWidth,
+    isWrite: boolean,
+    attributes: MemTxAttributes,
+  ): boolean;
 }
 
 /** Which accesses the callbacks know; valid ones of other sizes are split or widened. */
@@ -26,17 +32,21 @@ export interface ImplementedAccesses {
 /**
  * The callbacks of a region, and which accesses they take (QEMU: MemoryRegionOps).
  *
- * Offsets are within the region, sizes in bytes. Values are unsigned and as wide as `size`; wider ones are cut.
+ * Offsets are within the region, sizes in bytes: 1, 2, 4 or 8. Values are unsigned and as wide as `size`; wider ones are cut.
  * A callback that throws is a bug of its author's: the exception reaches whoever made the access.
  */
 export interface MemoryRegionOps {
   /** Without it, reads are answered with 0 and a decode error. */
-  read?(offset: bigint, size: number, attributes: MemTxAttributes): bigint | number | MemTxFault;
+  read?(
+    offset: bigint,
+    size: AccessWidth,
+    attributes: MemTxAttributes,
+  ): bigint | number | MemTxFault;
   /** Without it, writes are dropped with a decode error. */
   write?(
     offset: bigint,
     value: bigint,
-    size: number,
+    size: AccessWidth,
     attributes: MemTxAttributes,
   ): MemTxFault | undefined | void;
   /** The order of bytes in the device's registers. Default: `little`. */

@@ -105,17 +105,22 @@ export function valueSize({ answerer, length }: Part): number {
   return answerer === 'memory' ? powerOfTwoUpTo(length) : length;
 }
 
-/** Reads the first {@link valueSize} bytes of `part` as a little-endian value. */
+/**
+ * Reads the first {@link valueSize} bytes of `part` as a little-endian value: all ones where memory doesn't answer, as
+ * from a bus.
+ */
 export function readValue(part: Part, access: Access): bigint {
   switch (part.answerer) {
     case 'memory':
     case 'mapped-device': {
       const width = powerOfTwoUpTo(part.length);
-      const value = memoryOf(part.region).load(part.offset, width);
-      return littleEndian(value, width, hostEndianness);
+      const value = memoryOf(part.region).tryLoad(part.offset, width);
+      if (value !== undefined) return littleEndian(value, width, hostEndianness);
+      access.reject('bus-error', part.region, part.offset, width);
+      return ones(width);
     }
     case 'callbacks':
-      return readDevice(access, part.region, part.offset, part.length);
+      return readDevice(access, part.region, part.offset, powerOfTwoUpTo(part.length));
     case 'nobody':
       return 0n;
   }
@@ -128,12 +133,13 @@ export function writeValue(part: Part, value: bigint, access: Access): void {
     case 'mapped-device': {
       const width = powerOfTwoUpTo(part.length);
       const hostValue = littleEndian(value, width, hostEndianness);
-      memoryOf(part.region).store(part.offset, width, hostValue);
-      if (part.answerer === 'memory') markDirty(part, width, part.range.dirtyLogMask);
+      const taken = memoryOf(part.region).tryStore(part.offset, width, hostValue);
+      if (!taken) access.reject('bus-error', part.region, part.offset, width);
+      else if (part.answerer === 'memory') markDirty(part, width, part.range.dirtyLogMask);
       return;
     }
     case 'callbacks':
-      writeDevice(access, part.region, part.offset, part.length, value);
+      writeDevice(access, part.region, part.offset, powerOfTwoUpTo(part.length), value);
       return;
     case 'nobody':
   }
@@ -152,6 +158,25 @@ export function memoryOf(region: RamRegion): HostMemory {
 /** Tells the clients of the dirty log in `mask` that `length` bytes from the start of `part` on were written. */
 export function markDirty({ region, offset }: MemoryPart, length: number, mask: number): void {
   if (mask !== 0 && length !== 0) region.dirtyPages.set(offset, BigInt(length), mask);
+}
+
+/** Reads what `part`, memory, shows: all ones where it doesn't answer. */
+export function copyOut({ region, offset }: MemoryPart, into: Uint8Array, access: Access): void {
+  if (memoryOf(region).tryCopyOut(offset, into)) return;
+  access.reject('bus-error', region, offset, into.length);
+  into.fill(0xff);
+}
+
+/** Writes `from` to `part`, memory. Where it doesn't answer, some of the bytes may have been written. */
+export function copyIn(part: MemoryPart, from: Uint8Array, access: Access): void {
+  const { region, offset, range } = part;
+  const taken = memoryOf(region).tryCopyIn(offset, from);
+  if (!taken) access.reject('bus-error', region, offset, from.length);
+  markDirty(part, from.length, range.dirtyLogMask);
+}
+
+function ones(width: number): bigint {
+  return (1n << BigInt(8 * width)) - 1n;
 }
 
 function atMost(rest: number, extent: bigint): number {

@@ -1,4 +1,6 @@
+import { atOnce, type LongWorkOptions, type Steps } from '../../long-work.js';
 import type { AddressSpace } from '../../memory/address-space.js';
+import { whileUnchanged } from '../while-unchanged.js';
 import { type Identify, identifier } from './shown-piece.js';
 import type { TopologyDifference, ViewDifference } from './topology-difference.js';
 import { viewChanges } from './view-changes.js';
@@ -20,10 +22,31 @@ export function diffTopologies(
   before: readonly AddressSpace[],
   after: readonly AddressSpace[],
 ): TopologyDifference {
+  return atOnce(diffSteps(before, after));
+}
+
+/**
+ * The same as {@link diffTopologies}, while the event loop turns.
+ *
+ * @throws `ERR_TOPOLOGY_CHANGED` where something was changed meanwhile; the signal's reason.
+ */
+export function diffTopologiesAsync(
+  before: readonly AddressSpace[],
+  after: readonly AddressSpace[],
+  options: LongWorkOptions = {},
+): Promise<TopologyDifference> {
+  return whileUnchanged([...before, ...after], diffSteps(before, after), options);
+}
+
+/** Compares step by step. */
+export function* diffSteps(
+  before: readonly AddressSpace[],
+  after: readonly AddressSpace[],
+): Steps<TopologyDifference> {
   const identify = identifier([before, after].every(tellsOwners));
   const { pairs, gone, fresh } = pairUp(before, after);
   return {
-    views: viewDifferences(pairs, identify),
+    views: yield* viewDifferences(pairs, identify),
     spacesGone: gone.map(({ name }) => name),
     spacesNew: fresh.map(({ name }) => name),
   };
@@ -58,7 +81,10 @@ function pairUp(
 }
 
 /** What changed in each pair's view. Address spaces that share a view before and after are compared once. */
-export function viewDifferences(pairs: readonly Pair[], identify: Identify): ViewDifference[] {
+export function* viewDifferences(
+  pairs: readonly Pair[],
+  identify: Identify,
+): Steps<ViewDifference[]> {
   const groups: { readonly names: string[]; readonly pair: Pair }[] = [];
   const known = new Map<object, Map<object, string[]>>();
   for (const pair of pairs) {
@@ -69,8 +95,10 @@ export function viewDifferences(pairs: readonly Pair[], identify: Identify): Vie
     partners.set(pair.after.flatView, names);
     names.push(pair.before.name);
   }
-  return groups.flatMap(({ names, pair }) => {
-    const changes = viewChanges(pair.before.flatView, pair.after.flatView, identify);
-    return changes.length === 0 ? [] : [{ addressSpaces: [...new Set(names)], changes }];
-  });
+  const differences: ViewDifference[] = [];
+  for (const { names, pair } of groups) {
+    const changes = yield* viewChanges(pair.before.flatView, pair.after.flatView, identify);
+    if (changes.length > 0) differences.push({ addressSpaces: [...new Set(names)], changes });
+  }
+  return differences;
 }

@@ -4,7 +4,8 @@
  * @module flatview/diff
  */
 
-export { diffTopologies } from './diff-topologies.js';
+export type { LongWorkOptions, WorkProgress } from '../../long-work.js';
+export { diffTopologies, diffTopologiesAsync } from './diff-topologies.js';
 export { differenceJson, differenceLines } from './difference-text.js';
 export type { ShownPiece } from './shown-piece.js';
 export {

@@ -1,8 +1,12 @@
+import type { Steps } from '../../long-work.js';
 import { sweep } from '../../mapping/range-sweep.js';
-import type { FlatView } from '../../memory/views/flat-view.js';
+import type { FlatRange, FlatView } from '../../memory/views/flat-view.js';
 import { findMoves, type Move, type Moves } from './moves.js';
 import { type Identify, pieceOf, placementOf, type ShownPiece } from './shown-piece.js';
 import type { Change, ChangedAspect } from './topology-difference.js';
+
+/** So many stretches are looked at in a step. */
+const stretchesAStep = 1024;
 
 /** Addresses over which neither view changes, and at least one shows something. */
 interface Stretch {
@@ -11,28 +15,48 @@ interface Stretch {
 }
 
 /** What changed from one flat view to another, ascending. */
-export function viewChanges(before: FlatView, after: FlatView, identify: Identify): Change[] {
-  const stretches = stretchesOf(before, after);
+export function* viewChanges(
+  before: FlatView,
+  after: FlatView,
+  identify: Identify,
+): Steps<Change[]> {
+  const stretches = yield* stretchesOf(before, after);
   const moves = findMoves(
     stretches.flatMap((stretch) => stretch.before ?? []),
     stretches.flatMap((stretch) => stretch.after ?? []),
     identify,
   );
-  const told = stretches.flatMap((stretch) => changeAt(stretch, moves, identify) ?? []);
-  return [...moves.all.map(movedChange), ...told].sort((a, b) =>
-    a.first < b.first ? -1 : a.first > b.first ? 1 : 0,
-  );
+  const changes: Change[] = moves.all.map(movedChange);
+  for (const [at, stretch] of stretches.entries()) {
+    if (at % stretchesAStep === 0) {
+      yield { what: 'ranges compared', done: at, total: stretches.length };
+    }
+    const change = changeAt(stretch, moves, identify);
+    if (change !== undefined) changes.push(change);
+  }
+  return changes.sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0));
 }
 
-function stretchesOf(before: FlatView, after: FlatView): Stretch[] {
+function* stretchesOf(before: FlatView, after: FlatView): Steps<Stretch[]> {
+  const [old, fresh] = [yield* rangesOf(before), yield* rangesOf(after)];
   const stretches: Stretch[] = [];
-  sweep([...before.ranges()], [...after.ranges()], (one, other, start, end) => {
+  sweep(old, fresh, (one, other, start, end) => {
     stretches.push({
       before: one && pieceOf(one, start, end),
       after: other && pieceOf(other, start, end),
     });
   });
   return stretches;
+}
+
+function* rangesOf(view: FlatView): Steps<FlatRange[]> {
+  const ranges: FlatRange[] = [];
+  for (const range of view.ranges()) {
+    if (ranges.push(range) % stretchesAStep === 0) {
+      yield { what: 'ranges read', done: ranges.length, total: view.rangeCount };
+    }
+  }
+  return ranges;
 }
 
 function movedChange({ before, after }: Move): Change {

@@ -6,9 +6,9 @@ import { isSeen, type Place, type Survey } from './survey.js';
 import type { Work } from './work.js';
 
 /** Regions that could answer and don't, anywhere, because something lies over all of them. */
-export function* hiddenRegions({ places, shown }: Survey, work: Work): Generator<Finding> {
+export function* hiddenRegions({ places, shown }: Survey, work: Work): Generator<Finding | Work> {
   for (const place of places.values()) {
-    work.step();
+    if (work.step()) yield work;
     const { region } = place;
     if (!region.terminates || !isSeen(place) || shown.has(region)) continue;
     const winner = place.in.view.lookup(place.first)?.region;

@@ -1,6 +1,8 @@
+import { atOnce, type LongWorkOptions, type Steps } from '../../long-work.js';
 import { checkRules } from '../../mapping/mapping-rules.js';
 import type { AddressSpace } from '../../memory/address-space.js';
 import { slotRules } from '../assumed-rules.js';
+import { whileUnchanged } from '../while-unchanged.js';
 import { type Finding, severities } from './finding.js';
 import { hiddenRegions } from './hidden-regions.js';
 import { dmaSkippedMemory, slotlessMemory } from './memory-pages.js';
@@ -9,7 +11,7 @@ import { equalPriorities } from './overlapping-siblings.js';
 import { barsOverRam, expandedTails } from './placed-bars.js';
 import { type LintRuleId, lintRuleIds } from './rules.js';
 import { type Survey, survey } from './survey.js';
-import { type LintProgress, Work } from './work.js';
+import { Work } from './work.js';
 
 /** How {@link lint} looks, and at what. */
 export interface LintOptions {
@@ -19,8 +21,6 @@ export interface LintOptions {
   readonly only?: readonly LintRuleId[];
   /** Don't look for these. */
   readonly ignore?: readonly LintRuleId[];
-  /** Hears how far the search has come. */
-  readonly onProgress?: LintProgress;
 }
 
 /** What was found, and how much was looked at. */
@@ -33,8 +33,8 @@ export interface LintReport {
   readonly looked: number;
 }
 
-/** Finds some kinds of hazards. */
-type Search = (survey: Survey, pageSize: bigint, work: Work) => Iterable<Finding>;
+/** Finds some kinds of hazards, and says in between how far it is. */
+type Search = (survey: Survey, pageSize: bigint, work: Work) => Iterable<Finding | Work>;
 
 const searches: readonly Search[] = [
   slotlessMemory,
@@ -55,15 +55,35 @@ const searches: readonly Search[] = [
  * @throws `ERR_INVALID_ARGUMENT` unless the page size is a power of two
  */
 export function lint(spaces: readonly AddressSpace[], options: LintOptions = {}): LintReport {
-  const { pageSize = 4096n, only = lintRuleIds, ignore = [], onProgress } = options;
+  return atOnce(lintSteps(spaces, options));
+}
+
+/**
+ * The same as {@link lint}, while the event loop turns.
+ *
+ * @throws As {@link lint}; `ERR_TOPOLOGY_CHANGED` where something was changed meanwhile; the signal's reason.
+ */
+export function lintAsync(
+  spaces: readonly AddressSpace[],
+  options: LintOptions & LongWorkOptions = {},
+): Promise<LintReport> {
+  return whileUnchanged(spaces, lintSteps(spaces, options), options);
+}
+
+/** Looks for hazards step by step. */
+export function* lintSteps(
+  spaces: readonly AddressSpace[],
+  { pageSize = 4096n, only = lintRuleIds, ignore = [] }: LintOptions,
+): Steps<LintReport> {
   checkRules(slotRules(pageSize));
-  const work = new Work(onProgress);
-  const all = survey(spaces, work);
+  const work = new Work();
+  const all = yield* survey(spaces, work);
   const wanted = new Set(only.filter((id) => !ignore.includes(id)));
   const findings: Finding[] = [];
   for (const search of searches) {
-    for (const finding of search(all, pageSize, work)) {
-      if (wanted.has(finding.id)) findings.push(finding);
+    for (const found of search(all, pageSize, work)) {
+      if (found instanceof Work) yield found.progress;
+      else if (wanted.has(found.id)) findings.push(found);
     }
   }
   return { findings: withoutRepetition(findings).sort(worstFirst), pageSize, looked: work.steps };

@@ -26,11 +26,11 @@ export function* slotlessMemory(
   { views }: Survey,
   pageSize: bigint,
   work: Work,
-): Generator<Finding> {
+): Generator<Finding | Work> {
   const rules = slotRules(pageSize);
   for (const view of views) {
     let told = -1n;
-    for (const { code, range } of refusedBy(rules, view, work)) {
+    for (const { code, range } of yield* refusedBy(rules, view, work)) {
       const { address: first, last } = range;
       if (code === 'not-congruent' && holdsPage(first, last, pageSize)) {
         yield unalignedFinding(view, range, pageSize);
@@ -57,11 +57,11 @@ export function* dmaSkippedMemory(
   { views, shown }: Survey,
   pageSize: bigint,
   work: Work,
-): Generator<Finding> {
+): Generator<Finding | Work> {
   const rules = dmaRules(pageSize);
   const isAssigned = [...shown].some(({ kind }) => kind === 'ram-device');
   for (const view of views) {
-    for (const { code, range } of refusedBy(rules, view, work)) {
+    for (const { code, range } of yield* refusedBy(rules, view, work)) {
       const { address: first, last, region } = range;
       const isRam = region.kind !== 'ram-device' && region.size >= pageSize;
       yield findingIn(view, {
@@ -82,11 +82,17 @@ const skipReasons: Partial<Record<RefusalCode, string>> = {
   'out-of-window': 'the upper half of the addresses is left out (a BAR that is being sized)',
 };
 
-function* refusedBy(rules: MappingRules, view: SurveyedView, work: Work): Generator<RefusedMemory> {
+function* refusedBy(
+  rules: MappingRules,
+  view: SurveyedView,
+  work: Work,
+): Generator<Work, RefusedMemory[]> {
+  const refused: RefusedMemory[] = [];
   for (const { code, range } of mapPages(view.ranges, rules).refusals) {
-    work.step();
-    if (code !== 'not-ram' && code !== 'romd-off') yield { code, range };
+    if (work.step()) yield work;
+    if (code !== 'not-ram' && code !== 'romd-off') refused.push({ code, range });
   }
+  return refused;
 }
 
 function unalignedFinding(view: SurveyedView, range: FlatRange, pageSize: bigint): Finding {

@@ -6,9 +6,9 @@ import { isSeen, type Place, type Survey } from './survey.js';
 import type { Work } from './work.js';
 
 /** Regions that are not where anything of them could show. */
-export function* misplacedRegions({ places }: Survey, work: Work): Generator<Finding> {
+export function* misplacedRegions({ places }: Survey, work: Work): Generator<Finding | Work> {
   for (const place of places.values()) {
-    work.step();
+    if (work.step()) yield work;
     const finding = zeroSize(place) ?? outsideParent(place) ?? aliasToNothing(place);
     if (finding !== undefined) yield finding;
   }

@@ -7,7 +7,7 @@ import { isSeen, type Place, type Survey } from './survey.js';
 import type { Work } from './work.js';
 
 /** Subregions of equal priority that overlap: of each, with the one before it that reaches farthest. */
-export function* equalPriorities({ places }: Survey, work: Work): Generator<Finding> {
+export function* equalPriorities({ places }: Survey, work: Work): Generator<Finding | Work> {
   for (const place of places.values()) {
     if (!isSeen(place) || place.region.subregions.length < 2) continue;
     for (const siblings of byPriority(place.region)) yield* overlaps(place, siblings, work);
@@ -32,10 +32,10 @@ function* overlaps(
   parent: Place,
   siblings: readonly MemoryRegion[],
   work: Work,
-): Generator<Finding> {
+): Generator<Finding | Work> {
   let farthest: MemoryRegion | undefined;
   for (const sibling of siblings) {
-    work.step();
+    if (work.step()) yield work;
     if (farthest !== undefined && sibling.address < endOf(farthest)) {
       const finding = overlapFinding(parent, farthest, sibling);
       if (finding !== undefined) yield finding;

@@ -16,11 +16,11 @@ const leastMachineRam = 1n << 20n;
 const barPriority = 1;
 
 /** BARs at addresses where the machine has RAM. */
-export function* barsOverRam({ places }: Survey, work: Work): Generator<Finding> {
+export function* barsOverRam({ places }: Survey, work: Work): Generator<Finding | Work> {
   const rams = machineRams(places.values());
   if (rams.length === 0) return;
   for (const place of places.values()) {
-    work.step();
+    if (work.step()) yield work;
     if (!isBar(place.region) || !isSeen(place) || place.last < legacyEnd) continue;
     const ram = lastBeginningAt(rams, place.last);
     if (ram === undefined || ram.in !== place.in || ram.last < place.first) continue;
@@ -71,14 +71,14 @@ function lastBeginningAt(places: readonly Place[], address: bigint): Place | und
 }
 
 /** BARs that were grown to a page and hide another device that lies in the page. */
-export function* expandedTails({ places }: Survey, work: Work): Generator<Finding> {
+export function* expandedTails({ places }: Survey, work: Work): Generator<Finding | Work> {
   for (const place of places.values()) {
     if (!isBus(place.region) || !isSeen(place)) continue;
     const siblings = place.region.subregions
       .filter(({ enabled, size }) => enabled && size > 0n)
       .toSorted((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
     for (const [at, sibling] of siblings.entries()) {
-      work.step();
+      if (work.step()) yield work;
       const neighbour = siblings[at + 1];
       if (neighbour === undefined || !hides(sibling, neighbour)) continue;
       const start = place.start + neighbour.address;

@@ -1,4 +1,5 @@
 import { larger, lastAddress, smaller } from '../../address.js';
+import type { Steps } from '../../long-work.js';
 import type { AddressSpace } from '../../memory/address-space.js';
 import { AliasRegion } from '../../memory/regions/alias-region.js';
 import type { MemoryRegion } from '../../memory/regions/memory-region.js';
@@ -43,33 +44,38 @@ export interface Survey {
  * Gathers the flat views of `spaces` and a place of each region. A region is looked at once, or once more if nothing
  * could be seen of it the first time: that takes time in proportion to the regions, however often aliases show them.
  */
-export function survey(spaces: readonly AddressSpace[], work: Work): Survey {
-  const views = viewsOf(spaces, work);
+export function* survey(spaces: readonly AddressSpace[], work: Work): Steps<Survey> {
+  const views = yield* viewsOf(spaces, work);
   const places = new Map<MemoryRegion, Place>();
-  for (const view of views) placeRegions(view, places, work);
+  for (const view of views) yield* placeRegions(view, places, work);
   const shown = new Set(views.flatMap(({ ranges }) => ranges.map(({ region }) => region)));
   return { views, places, shown };
 }
 
-function viewsOf(spaces: readonly AddressSpace[], work: Work): SurveyedView[] {
+function* viewsOf(spaces: readonly AddressSpace[], work: Work): Steps<SurveyedView[]> {
   const isFirst = ({ name }: AddressSpace) => Number(name === 'memory');
   const ordered = spaces.toSorted((a, b) => isFirst(b) - isFirst(a));
-  return [...groupByFlatView(ordered)].flatMap(([view, group]) => {
+  const views: SurveyedView[] = [];
+  for (const [view, group] of groupByFlatView(ordered)) {
     const [space] = group;
-    if (space === undefined) return [];
+    if (space === undefined) continue;
     const ranges: FlatRange[] = [];
     for (const range of view.ranges()) {
-      work.step();
+      if (work.step()) yield work.progress;
       ranges.push(range);
     }
-    return [{ view, space, names: [...new Set(group.map(({ name }) => name))], ranges }];
-  });
+    views.push({ view, space, names: [...new Set(group.map(({ name }) => name))], ranges });
+  }
+  return views;
 }
 
-function placeRegions(view: SurveyedView, places: Map<MemoryRegion, Place>, work: Work): void {
+function* placeRegions(
+  view: SurveyedView,
+  places: Map<MemoryRegion, Place>,
+  work: Work,
+): Steps<void> {
   const waiting: Place[] = [];
   const enter = (region: MemoryRegion, start: bigint, through: Place | undefined): void => {
-    work.step();
     if (!region.enabled) return;
     const first = larger(start, through?.first ?? 0n);
     const last = smaller(start + region.size - 1n, through?.last ?? lastAddress);
@@ -79,12 +85,19 @@ function placeRegions(view: SurveyedView, places: Map<MemoryRegion, Place>, work
     places.set(region, place);
     waiting.push(place);
   };
+  work.step();
   enter(view.space.root, view.space.root.address, undefined);
   // The list grows while it is walked.
   for (const place of waiting) {
     const { region, start } = place;
-    if (region instanceof AliasRegion) enter(region.target, start - region.offset, place);
-    for (const child of region.subregions) enter(child, start + child.address, place);
+    if (region instanceof AliasRegion) {
+      if (work.step()) yield work.progress;
+      enter(region.target, start - region.offset, place);
+    }
+    for (const child of region.subregions) {
+      if (work.step()) yield work.progress;
+      enter(child, start + child.address, place);
+    }
   }
 }
 

@@ -1,24 +1,23 @@
-/** What a long look at a topology is told of its progress: how many things were looked at so far. */
-export type LintProgress = (looked: number) => void;
+import type { WorkProgress } from '../../long-work.js';
 
-/** So many steps there are between two calls of {@link LintProgress}. */
-const progressStep = 4096;
+/** So many steps there are between two words on progress. */
+const progressStep = 1024;
 
-/** Counts what was looked at, and tells whoever wants to know. */
+/** Counts what was looked at. */
 export class Work {
-  readonly #onProgress: LintProgress | undefined;
   #steps = 0;
-
-  constructor(onProgress: LintProgress | undefined) {
-    this.#onProgress = onProgress;
-  }
 
   /** How many regions, ranges and pairs of them were looked at. */
   get steps(): number {
     return this.#steps;
   }
 
-  step(): void {
-    if (++this.#steps % progressStep === 0) this.#onProgress?.(this.#steps);
+  get progress(): WorkProgress {
+    return { what: 'regions and ranges looked at', done: this.#steps, total: undefined };
+  }
+
+  /** @returns Whether it is time to say how far this is. */
+  step(): boolean {
+    return ++this.#steps % progressStep === 0;
   }
 }

@@ -1,5 +1,6 @@
 import { lastAddress } from '../../address.js';
 import type { Extent } from './page-map.js';
+import { sortedAddresses } from './sorted-addresses.js';
 
 /**
  * How much room addresses get in a picture.
@@ -53,10 +54,24 @@ export class AddressScale {
   /** Where `address` lies: at the edge of the picture, if it lies outside. */
   position(address: bigint): number {
     const segment = this.segments[this.#lastFrom(({ first }) => first <= address)];
-    if (segment === undefined) return 0;
-    if (address > segment.last) return segment.to;
-    const share = Number(address - segment.first) / sizeOf(segment);
-    return segment.from + share * (segment.to - segment.from);
+    return segment === undefined ? 0 : positionIn(segment, address);
+  }
+
+  /** From where to where ascending extents lie: as {@link position}, but all of them in one pass. */
+  stretches(extents: readonly Extent[]): { readonly from: number; readonly to: number }[] {
+    let index = 0;
+    const positionOf = (address: bigint): number => {
+      while ((this.segments[index + 1]?.first ?? address + 1n) <= address) index++;
+      const segment = this.segments[index];
+      return segment === undefined ? 0 : positionIn(segment, address);
+    };
+    return extents.map(({ first, last }) => {
+      const from = positionOf(first);
+      positionOf(last);
+      const segment = this.segments[index];
+      const to = segment === undefined ? 0 : positionIn(segment, last + 1n);
+      return { from, to };
+    });
   }
 
   /** What lies at `position`. */
@@ -95,6 +110,14 @@ export class AddressScale {
   }
 }
 
+/** Where an address lies: at the edge of a segment, if it lies outside. */
+function positionIn(segment: ScaleSegment, address: bigint): number {
+  if (address < segment.first) return segment.from;
+  if (address > segment.last) return segment.to;
+  const share = Number(address - segment.first) / sizeOf(segment);
+  return segment.from + share * (segment.to - segment.from);
+}
+
 /** Cuts all that the lists cover at all edges, with the gaps in between. */
 function elementary(
   lists: readonly (readonly Extent[])[],
@@ -107,7 +130,7 @@ function elementary(
     count(last + 1n, -1);
   }
   if (window && edges.size > 0) count(window.first, 0);
-  const order = [...edges.keys()].sort((a, b) => (a < b ? -1 : 1));
+  const order = sortedAddresses(edges.keys());
   let open = 0;
   return order.slice(0, -1).map((first, index) => {
     open += edges.get(first) ?? 0;

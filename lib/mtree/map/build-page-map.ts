@@ -1,13 +1,18 @@
 import { lastAddress } from '../../address.js';
 import { FlatviewError } from '../../errors.js';
+import { atOnce, type LongWorkOptions, type Steps } from '../../long-work.js';
 import type { AddressSpace } from '../../memory/address-space.js';
-import type { FlatRange } from '../../memory/views/flat-view.js';
+import type { FlatRange, FlatView } from '../../memory/views/flat-view.js';
 import { groupByFlatView } from '../describe-topology.js';
+import { whileUnchanged } from '../while-unchanged.js';
 import { type Consumer, listeningConsumers } from './consumer.js';
-import type { MapRange, PageMap, RangeState, SpaceMap } from './page-map.js';
+import type { ConsumerMap, MapRange, PageMap, RangeState, SpaceMap } from './page-map.js';
 import { pageRuns } from './page-runs.js';
-import { placeRegions, type WalkProgress } from './place-regions.js';
+import { placeRegions } from './place-regions.js';
 import { RegionList } from './region-list.js';
+
+/** So many ranges are mapped in a step. */
+const rangesAStep = 1024;
 
 /** How a map is made. */
 export interface PageMapOptions {
@@ -17,8 +22,6 @@ export interface PageMapOptions {
   readonly consumers?: readonly Consumer[];
   /** How many regions are placed in each address space at most. Default: 1,000,000. */
   readonly limit?: number;
-  /** Called now and then with the number of regions placed so far. */
-  readonly onProgress?: WalkProgress;
 }
 
 /**
@@ -30,47 +33,70 @@ export function buildPageMap(
   spaces: readonly AddressSpace[],
   options: PageMapOptions = {},
 ): PageMap {
+  return atOnce(pageMapSteps(spaces, options, new RegionList()));
+}
+
+/**
+ * The same as {@link buildPageMap}, while the event loop turns.
+ *
+ * @throws As {@link buildPageMap}; `ERR_TOPOLOGY_CHANGED` where something was changed meanwhile; the signal's reason.
+ */
+export function buildPageMapAsync(
+  spaces: readonly AddressSpace[],
+  options: PageMapOptions & LongWorkOptions = {},
+): Promise<PageMap> {
+  return whileUnchanged(spaces, pageMapSteps(spaces, options, new RegionList()), options);
+}
+
+/** Makes a map whose regions are numbered by `list`. */
+export function* pageMapSteps(
+  spaces: readonly AddressSpace[],
+  options: PageMapOptions,
+  list: RegionList,
+): Steps<PageMap> {
   const { pageSize = 4096n } = options;
   if (pageSize <= 0n || (pageSize & (pageSize - 1n)) !== 0n) {
     const message = `pages of ${pageSize} bytes: that is not a power of two`;
     throw new FlatviewError('ERR_INVALID_ARGUMENT', message);
   }
-  const list = new RegionList();
-  const groups = [...groupByFlatView(spaces).values()];
-  return {
-    pageSize,
-    window: { first: 0n, last: lastAddress },
-    spaces: groups.flatMap((group) => mapSpace(group, pageSize, list, options)),
-    regions: list.regions,
-  };
+  const mapped: SpaceMap[] = [];
+  for (const group of groupByFlatView(spaces).values()) {
+    const [space] = group;
+    if (space === undefined) continue;
+    const names = group.map(({ name }) => name);
+    mapped.push(yield* mapSpace(space, names, pageSize, list, options));
+  }
+  const window = { first: 0n, last: lastAddress };
+  return { pageSize, window, spaces: mapped, regions: list.regions };
 }
 
-function mapSpace(
-  group: readonly AddressSpace[],
+function* mapSpace(
+  space: AddressSpace,
+  names: readonly string[],
   pageSize: bigint,
   list: RegionList,
-  { consumers, limit = 1_000_000, onProgress }: PageMapOptions,
-): SpaceMap[] {
-  const [space] = group;
-  if (space === undefined) return [];
-  const ranges = [...space.flatView.ranges()].map((range) => mapRange(range, list));
-  const { placements, complete } = placeRegions(space.root, list, limit, onProgress);
-  return [
-    {
-      names: group.map(({ name }) => name),
-      root: space.root.name,
-      ranges,
-      pages: pageRuns(ranges, pageSize),
-      placements,
-      complete,
-      consumers: ranges.some(isMemory)
-        ? (consumers ?? listeningConsumers(space)).map((consumer) => ({
-            name: consumer.name,
-            verdicts: consumer.verdictsOn(space),
-          }))
-        : [],
-    },
-  ];
+  { consumers, limit = 1_000_000 }: PageMapOptions,
+): Steps<SpaceMap> {
+  const ranges = yield* mapRanges(space.flatView, list);
+  const { placements, complete } = yield* placeRegions(space.root, list, limit);
+  const pages = pageRuns(ranges, pageSize);
+  const made: ConsumerMap[] = [];
+  for (const consumer of ranges.some(isMemory) ? (consumers ?? listeningConsumers(space)) : []) {
+    yield { what: 'regions placed', done: placements.length, total: placements.length };
+    made.push({ name: consumer.name, verdicts: consumer.verdictsOn(space) });
+  }
+  return { names, root: space.root.name, ranges, pages, placements, complete, consumers: made };
+}
+
+function* mapRanges(view: FlatView, list: RegionList): Steps<MapRange[]> {
+  const ranges: MapRange[] = [];
+  for (const range of view.ranges()) {
+    ranges.push(mapRange(range, list));
+    if (ranges.length % rangesAStep === 0) {
+      yield { what: 'ranges', done: ranges.length, total: view.rangeCount };
+    }
+  }
+  return ranges;
 }
 
 /** Nobody maps anything of a space without memory, such as that of the I/O ports. */

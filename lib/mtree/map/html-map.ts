@@ -3,7 +3,9 @@ import path from 'node:path';
 import { findPackageRoot } from '../../package-root.js';
 import { escapeMarkup } from './escape-markup.js';
 import { styleSheet } from './html-style.js';
+import type { MapTimeline } from './map-timeline.js';
 import { packMap } from './map-transport.js';
+import type { PageContent } from './page-content.js';
 import type { PageMap } from './page-map.js';
 
 /** One state that a page shows. */
@@ -24,14 +26,22 @@ const pageScript = 'dist/bundle/map-page.js';
 export function htmlMap(
   states: readonly [HtmlMapState] | readonly [HtmlMapState, HtmlMapState],
 ): string {
-  const packed = states.map(({ title, map }) => packMap(title, map));
-  // A `<` in data could end the element that it stands in.
-  const data = JSON.stringify(packed).replaceAll('<', '\\u003c');
+  const title = states.map((state) => state.title).join(' → ');
+  return page(title, { states: states.map(({ title: name, map }) => packMap(name, map)) });
+}
+
+/** Steps of a recording as one page, in which one goes from step to step. */
+export function htmlTimeline(timeline: MapTimeline): string {
+  return page(timeline.title, { timeline: timeline.packed });
+}
+
+function page(title: string, content: PageContent): string {
+  const { deflateRawSync } = process.getBuiltinModule('node:zlib');
+  const data = deflateRawSync(JSON.stringify(content)).toString('base64');
   const code = readFileSync(path.join(findPackageRoot(), pageScript), 'utf8');
   const script = `\n${code.replaceAll('</script', '<\\/script')}\n`;
   const style = `\n${styleSheet}\n`;
   const policy = `default-src 'none'; script-src '${hashOf(script)}'; style-src '${hashOf(style)}'; base-uri 'none'; form-action 'none'`;
-  const title = escapeMarkup(states.map((state) => state.title).join(' → '));
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -39,12 +49,12 @@ export function htmlMap(
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>${title} - memory map</title>
+<title>${escapeMarkup(title)} - memory map</title>
 <style>${style}</style>
 </head>
 <body>
 <noscript>This page draws its map with a script; flatview map without --html prints the same as text.</noscript>
-<script type="application/json" id="map-data">${data}</script>
+<script type="text/plain" id="map-data">${data}</script>
 <script>${script}</script>
 </body>
 </html>

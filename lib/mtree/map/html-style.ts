@@ -43,6 +43,13 @@ select { max-width: 28ch; }
 .buttons button { border-radius: 0; margin-left: -1px; min-width: 32px; }
 .buttons button:first-child { border-radius: 6px 0 0 6px; margin-left: 0; }
 .buttons button:last-child { border-radius: 0 6px 6px 0; }
+.steps { flex: 1 0 100%; display: flex; flex-wrap: wrap; align-items: center; gap: 8px 14px; }
+.steps input[type="range"] { flex: 1 1 200px; min-width: 0; padding: 0; border: 0; background: none; accent-color: var(--accent); }
+.steps p { margin: 0; }
+.step { flex: 1 0 100%; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+.hands { flex: 1 0 100%; display: flex; align-items: center; gap: 8px; max-height: 76px; overflow: auto; flex-wrap: wrap; }
+.hands ol { display: contents; list-style: none; }
+.hands button { font-size: 12px; min-height: 26px; padding: 1px 8px; overflow-wrap: anywhere; text-align: left; }
 main { display: grid; grid-template-columns: minmax(0, 1fr) clamp(380px, 33vw, 540px); min-height: 0; }
 .picture { display: grid; grid-template-rows: auto minmax(0, 1fr) auto; min-width: 0; min-height: 0; }
 .plan { position: relative; min-height: 0; overflow: hidden; }
@@ -78,6 +85,7 @@ th:first-child, td:first-child { padding-left: 16px; }
 td { border-top: 1px solid var(--line); }
 td.name { max-width: 110px; width: 99%; overflow: hidden; text-overflow: ellipsis; }
 tr[aria-current="true"] td { background: color-mix(in srgb, var(--accent) 16%, transparent); }
+tr.touched td:first-child { box-shadow: inset 4px 0 var(--changed); }
 td button { border: 0; background: none; padding: 0; min-height: 24px; color: var(--accent); font-family: var(--mono); font-size: 12px; }
 td button:hover { text-decoration: underline; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }

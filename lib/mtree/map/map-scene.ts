@@ -37,7 +37,8 @@ export interface SceneSide {
   readonly space: SpaceMap;
   readonly regions: readonly MapRegion[];
   readonly pieces: readonly MapRange[];
-  readonly stack: PlacementStack;
+  /** What lies below what shows. Made when it is asked for first. */
+  stack(): PlacementStack;
   readonly columns: readonly Column[];
 }
 
@@ -46,12 +47,18 @@ export interface SceneOptions {
   readonly mode: ScaleMode;
   /** Whether disabled regions are drawn, too. */
   readonly disabled: boolean;
+  /** Whether two states are shown beside each other; otherwise the last one is, with what changed since the first. */
+  readonly isBeside: boolean;
 }
 
 /** An address space in one state or two, laid out. */
 export interface MapScene {
   readonly scale: AddressScale;
+  /** What is shown. */
   readonly sides: readonly SceneSide[];
+  /** Whether there is an earlier state, shown or not, and its regions. */
+  readonly isCompared: boolean;
+  readonly earlierRegions: readonly MapRegion[];
   readonly changes: readonly MapChange[];
   readonly changeTrack: Track;
   readonly pageSize: bigint;
@@ -62,7 +69,7 @@ export interface MapScene {
 /** More layers than this are not drawn. */
 const layerLimit = 12;
 
-/** Lays out the space called `name` of each state. */
+/** Lays out the space called `name` of each state, but for the layers below what shows: see {@link withLayers}. */
 export function layOut(
   states: readonly { readonly title: string; readonly map: PageMap }[],
   name: string,
@@ -76,10 +83,11 @@ export function layOut(
     bare.map(({ pieces }) => pieces),
     options.mode,
   );
-  const sides = bare.map((side, index) => ({
+  const shown = options.isBeside ? bare : bare.slice(-1);
+  const sides = shown.map((side) => ({
     ...side,
-    stack: new PlacementStack(side.space.placements),
-    columns: columnsOf(side, scale, options, index === bare.length - 1),
+    stack: onDemand(() => new PlacementStack(side.space.placements)),
+    columns: columnsOf(side, scale),
   }));
   const [before, after] = bare;
   const changes = before && after ? mapChanges(before, after) : [];
@@ -89,6 +97,8 @@ export function layOut(
   return {
     scale,
     sides,
+    isCompared: after !== undefined,
+    earlierRegions: before?.regions ?? [],
     changes,
     changeTrack: trackOf(changes, scale),
     pageSize: states[0]?.map.pageSize ?? 4096n,
@@ -98,32 +108,34 @@ export function layOut(
 
 type BareSide = Omit<SceneSide, 'stack' | 'columns'>;
 
-function columnsOf(
-  side: BareSide,
-  scale: AddressScale,
-  { disabled }: SceneOptions,
-  withLayers: boolean,
-): Column[] {
+/** The scene with the layers of its last state: they take as long as all the rest. */
+export function withLayers(scene: MapScene, { disabled }: SceneOptions): MapScene {
+  const sides = scene.sides.map((side, index) => {
+    if (index < scene.sides.length - 1) return side;
+    return { ...side, columns: [...side.columns, ...layerColumns(side, scene.scale, disabled)] };
+  });
+  return { ...scene, sides };
+}
+
+function onDemand<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+function columnsOf(side: BareSide, scale: AddressScale): Column[] {
   return [
     pagesColumn(side, scale),
     answerColumn(side, scale),
     ...side.space.consumers.map((_, at) => verdictColumn(side, at, scale)),
-    ...(withLayers ? layerColumns(side, scale, disabled) : []),
   ];
 }
 
+/** @param extents Ascending, none overlapping another. */
 function trackOf(extents: readonly Extent[], scale: AddressScale): Track {
-  return new Track(
-    extents.map(({ first, last }) => ({ from: scale.position(first), to: endOf(last, scale) })),
-  );
-}
-
-/** Where the byte at `last` ends. */
-function endOf(last: bigint, scale: AddressScale): number {
-  const segment = scale.segmentAt(scale.position(last));
-  return segment === undefined || last >= segment.last
-    ? (segment?.to ?? 0)
-    : scale.position(last + 1n);
+  return new Track(scale.stretches(extents));
 }
 
 function pagesColumn({ space }: BareSide, scale: AddressScale): Column {

@@ -10,110 +10,138 @@ import type {
 } from './page-map.js';
 import { pageRuns } from './page-runs.js';
 
-/** A map as it travels in a page: rows instead of objects, addresses in hexadecimal. */
+/**
+ * A map as it travels in a page. What there is many of are rows, texts whose numbers are hexadecimal: they are small,
+ * compare fast, and say nothing of other rows of their list, so that a later state can be told by the rows that changed.
+ */
 export interface PackedMap {
   readonly title: string;
   readonly pageSize: string;
   readonly window: readonly [string, string];
-  readonly regions: readonly (readonly [string, string, number, string, string | null])[];
+  readonly regions: readonly PackedRegion[];
   readonly spaces: readonly PackedSpace[];
-  /** What verdicts say, once each. */
-  readonly texts: readonly string[];
+  /** What verdicts say, once each: a code and a text. */
+  readonly sayings: readonly PackedSaying[];
 }
 
-interface PackedSpace {
+export type PackedRegion = readonly [
+  name: string,
+  kind: string,
+  priority: number,
+  size: string,
+  owner: string | null,
+];
+
+export type PackedSaying = readonly [code: string, text: string];
+
+export interface PackedSpace {
   readonly names: readonly string[];
   readonly root: string;
   readonly complete: boolean;
-  readonly ranges: readonly (readonly [string, string, number, string, RangeState, number])[];
-  readonly placements: readonly (readonly [
-    string,
-    string,
-    number,
-    number,
-    string,
-    number,
-    number,
-  ])[];
-  readonly consumers: readonly {
-    readonly name: string;
-    /** The last member is the place of the text in {@link PackedMap.texts}. */
-    readonly verdicts: readonly (readonly [string, string, number, string, number])[];
-  }[];
+  /** First address, bytes but one, region, state, offset unless it is 0. */
+  readonly ranges: readonly string[];
+  /**
+   * Depth in the tree, first address, bytes but one, region, flags, start unless that is the first address. Each stands
+   * behind the one that it is seen through, and the ranks are those of a walk that comes to a region after all that
+   * lies in front of it.
+   */
+  readonly placements: readonly string[];
+  readonly consumers: readonly PackedConsumer[];
 }
+
+export interface PackedConsumer {
+  readonly name: string;
+  /** First address, bytes but one, place in {@link PackedMap.sayings}, and 1 if it is mapped. */
+  readonly verdicts: readonly string[];
+}
+
+/** The order is that of the numbers in rows. */
+const states: readonly RangeState[] = [
+  'ram',
+  'rom',
+  'device',
+  'romd',
+  'trapped',
+  'reserved',
+  'iommu',
+];
+
+/** Added to the number of a state. */
+const nonvolatileFlag = 8;
+
+const placementFlag = { disabled: 1, answers: 2 };
 
 /** Where and of what a refusal is: a page says that beside it. */
 const placeInText = /^0x[0-9a-f]+-0x[0-9a-f]+ of "[^"]*": /;
 
-/** Texts by their places: each is there once. */
-class TextList {
-  readonly texts: string[] = [];
+/** What verdicts say, by their places: each is there once. */
+export class SayingList {
+  readonly sayings: PackedSaying[] = [];
   readonly #places = new Map<string, number>();
 
-  placeOf(text: string): number {
-    const known = this.#places.get(text);
+  placeOf({ code, text }: MapVerdict): number {
+    const said = text.replace(placeInText, '');
+    const key = `${code} ${said}`;
+    const known = this.#places.get(key);
     if (known !== undefined) return known;
-    const place = this.texts.push(text) - 1;
-    this.#places.set(text, place);
+    const place = this.sayings.push([code, said]) - 1;
+    this.#places.set(key, place);
     return place;
   }
 }
 
 export function packMap(title: string, map: PageMap): PackedMap {
-  const list = new TextList();
-  const spaces = map.spaces.map((space) => packSpace(space, list));
+  const list = new SayingList();
   return {
     title,
     pageSize: pack(map.pageSize),
     window: [pack(map.window.first), pack(map.window.last)],
-    regions: map.regions.map(({ name, kind, priority, size, owner }) => [
-      name,
-      kind,
-      priority,
-      pack(size),
-      owner ?? null,
-    ]),
-    spaces,
-    texts: list.texts,
+    regions: map.regions.map(packRegion),
+    spaces: map.spaces.map((space) => packSpace(space, list)),
+    sayings: list.sayings,
   };
 }
 
-function packSpace(
-  { names, root, complete, ranges, placements, consumers }: SpaceMap,
-  list: TextList,
-): PackedSpace {
+export function packRegion({ name, kind, priority, size, owner }: MapRegion): PackedRegion {
+  return [name, kind, priority, pack(size), owner ?? null];
+}
+
+export function packSpace(space: SpaceMap, list: SayingList): PackedSpace {
+  const { names, root, complete, ranges, placements, consumers } = space;
   return {
     names,
     root,
     complete,
-    ranges: ranges.map(({ first, last, region, offset, state, nonvolatile }) => [
-      pack(first),
-      pack(last),
-      region,
-      pack(offset),
-      state,
-      Number(nonvolatile),
-    ]),
-    placements: placements.map(({ first, last, region, through, start, rank, disabled }) => [
-      pack(first),
-      pack(last),
-      region,
-      through,
-      pack(start),
-      rank,
-      Number(disabled),
-    ]),
+    ranges: ranges.map(packRange),
+    placements: packPlacements(placements),
     consumers: consumers.map(({ name, verdicts }) => ({
       name,
-      verdicts: verdicts.map(({ first, last, mapped, code, text }) => [
-        pack(first),
-        pack(last),
-        Number(mapped),
-        code,
-        list.placeOf(text.replace(placeInText, '')),
-      ]),
+      verdicts: verdicts.map((verdict) => packVerdict(verdict, list)),
     })),
   };
+}
+
+function packRange({ first, last, region, offset, state, nonvolatile }: MapRange): string {
+  const look = states.indexOf(state) + (nonvolatile ? nonvolatileFlag : 0);
+  const row = `${pack(first)} ${pack(last - first)} ${region.toString(16)} ${look.toString(16)}`;
+  return offset === 0n ? row : `${row} ${pack(offset)}`;
+}
+
+function packPlacements(placements: readonly Placement[]): string[] {
+  const depths = new Uint16Array(placements.length);
+  return placements.map(({ first, last, region, through, start, rank, disabled }, at) => {
+    const depth = through < 0 ? 0 : (depths[through] ?? 0) + 1;
+    depths[at] = depth;
+    const flags = (disabled ? placementFlag.disabled : 0) + (rank < 0 ? 0 : placementFlag.answers);
+    const row = `${depth.toString(16)} ${pack(first)} ${pack(last - first)} ${region.toString(16)} ${flags}`;
+    return start === first ? row : `${row} ${pack(start)}`;
+  });
+}
+
+function packVerdict(verdict: MapVerdict, list: SayingList): string {
+  const { first, last, mapped } = verdict;
+  const row = `${pack(first)} ${pack(last - first)} ${list.placeOf(verdict).toString(16)}`;
+  return mapped ? `${row} 1` : row;
 }
 
 export function unpackMap(packed: PackedMap): PageMap {
@@ -122,65 +150,113 @@ export function unpackMap(packed: PackedMap): PageMap {
   return {
     pageSize,
     window: { first: unpack(first), last: unpack(last) },
-    regions: packed.regions.map(
-      ([name, kind, priority, size, owner]): MapRegion => ({
-        name,
-        kind,
-        priority,
-        size: unpack(size),
-        owner: owner ?? undefined,
-      }),
-    ),
-    spaces: packed.spaces.map((space) => unpackSpace(space, pageSize, packed.texts)),
+    regions: packed.regions.map(unpackRegion),
+    spaces: packed.spaces.map((space) => unpackSpace(space, pageSize, packed.sayings)),
   };
 }
 
-function unpackSpace(packed: PackedSpace, pageSize: bigint, texts: readonly string[]): SpaceMap {
+export function unpackRegion([name, kind, priority, size, owner]: PackedRegion): MapRegion {
+  return { name, kind, priority, size: unpack(size), owner: owner ?? undefined };
+}
+
+export function unpackSpace(
+  packed: PackedSpace,
+  pageSize: bigint,
+  sayings: readonly PackedSaying[],
+): SpaceMap {
   const { names, root, complete } = packed;
-  const ranges = packed.ranges.map(
-    ([first, last, region, offset, state, nonvolatile]): MapRange => ({
-      first: unpack(first),
-      last: unpack(last),
-      region,
-      offset: unpack(offset),
-      state,
-      nonvolatile: nonvolatile !== 0,
-    }),
-  );
-  const placements = packed.placements.map(
-    ([first, last, region, through, start, rank, disabled]): Placement => ({
-      first: unpack(first),
-      last: unpack(last),
-      region,
-      through,
-      start: unpack(start),
-      rank,
-      disabled: disabled !== 0,
-    }),
-  );
-  const consumers = packed.consumers.map(
-    ({ name, verdicts }): ConsumerMap => ({
-      name,
-      verdicts: verdicts.map(
-        ([first, last, mapped, code, text]): MapVerdict => ({
-          first: unpack(first),
-          last: unpack(last),
-          mapped: mapped !== 0,
-          code,
-          text: texts[text] ?? '',
-        }),
-      ),
-    }),
-  );
+  const ranges = packed.ranges.map(unpackRange);
+  let placements: readonly Placement[] | undefined;
   return {
     names,
     root,
     complete,
     ranges,
-    placements,
-    consumers,
+    /** Unpacked when they are asked for: much can be shown without. */
+    get placements() {
+      placements ??= unpackPlacements(packed.placements);
+      return placements;
+    },
+    consumers: packed.consumers.map(
+      ({ name, verdicts }): ConsumerMap => ({
+        name,
+        verdicts: verdicts.map((row) => unpackVerdict(row, sayings)),
+      }),
+    ),
     pages: pageRuns(ranges, pageSize),
   };
+}
+
+export function unpackRange(row: string): MapRange {
+  const [from = '', size = '', region = '', look = '', offset] = row.split(' ');
+  const first = unpack(from);
+  const number = Number.parseInt(look, 16);
+  return {
+    first,
+    last: first + unpack(size),
+    region: Number.parseInt(region, 16),
+    offset: offset === undefined ? 0n : unpack(offset),
+    state: states[number % nonvolatileFlag] ?? 'reserved',
+    nonvolatile: number >= nonvolatileFlag,
+  };
+}
+
+function unpackPlacements(rows: readonly string[]): Placement[] {
+  const placements: Placement[] = [];
+  const ranks = new RankCounter();
+  /** The places of those that the next one may be seen through, by their depth. */
+  const way: number[] = [];
+  for (const [at, row] of rows.entries()) {
+    const [level = '', from = '', size = '', region = '', flag = '', start] = row.split(' ');
+    const depth = Number.parseInt(level, 16);
+    const flags = Number(flag);
+    const first = unpack(from);
+    ranks.enter(at, depth, (flags & placementFlag.answers) !== 0);
+    way[depth] = at;
+    placements.push({
+      first,
+      last: first + unpack(size),
+      region: Number.parseInt(region, 16),
+      through: depth === 0 ? -1 : (way[depth - 1] ?? -1),
+      start: start === undefined ? first : unpack(start),
+      rank: -1,
+      disabled: (flags & placementFlag.disabled) !== 0,
+    });
+  }
+  const order = ranks.finish();
+  return placements.map((placement, at) => ({ ...placement, rank: order[at] ?? -1 }));
+}
+
+/** Ranks in the order in which regions are left: all that lies in front of one is among what is seen through it. */
+class RankCounter {
+  readonly #ranks: number[] = [];
+  readonly #open: { readonly at: number; readonly depth: number; readonly answers: boolean }[] = [];
+  #next = 0;
+
+  enter(at: number, depth: number, answers: boolean): void {
+    this.#leave(depth);
+    this.#open.push({ at, depth, answers });
+  }
+
+  /** @returns The rank of each place. */
+  finish(): readonly number[] {
+    this.#leave(0);
+    return this.#ranks;
+  }
+
+  #leave(depth: number): void {
+    for (let top = this.#open.at(-1); top && top.depth >= depth; top = this.#open.at(-1)) {
+      this.#ranks[top.at] = top.answers ? this.#next++ : -1;
+      this.#open.pop();
+    }
+  }
+}
+
+function unpackVerdict(row: string, sayings: readonly PackedSaying[]): MapVerdict {
+  const [from = '', size = '', saying = '', mapped] = row.split(' ');
+  const first = unpack(from);
+  const [code, text] = sayings[Number.parseInt(saying, 16)] ?? ['', ''];
+  return { first, last: first + unpack(size), mapped: mapped === '1', code, text };
 }
 
 function pack(value: bigint): string {
@@ -188,5 +264,7 @@ function pack(value: bigint): string {
 }
 
 function unpack(text: string): bigint {
+  // Most are short, and a number is read several times as fast.
+  if (text.length <= 13) return BigInt(Number.parseInt(text, 16));
   return text.startsWith('-') ? -BigInt(`0x${text.slice(1)}`) : BigInt(`0x${text}`);
 }

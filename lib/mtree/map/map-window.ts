@@ -8,6 +8,7 @@ import { pageRuns } from './page-runs.js';
  */
 export function mapWindow(map: PageMap, window: Extent): PageMap {
   const { pageSize } = map;
+  if (window.first <= map.window.first && window.last >= map.window.last) return map;
   const pages = {
     first: window.first - (window.first % pageSize),
     last: window.last - (window.last % pageSize) + pageSize - 1n,

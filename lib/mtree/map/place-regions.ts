@@ -1,4 +1,5 @@
 import { larger, lastAddress, smaller } from '../../address.js';
+import type { Steps } from '../../long-work.js';
 import { AliasRegion } from '../../memory/regions/alias-region.js';
 import type { MemoryRegion } from '../../memory/regions/memory-region.js';
 import type { Extent, Placement } from './page-map.js';
@@ -11,14 +12,11 @@ export interface PlacedRegions {
   readonly complete: boolean;
 }
 
-/** What a walk is told of its progress: how many placements there are so far. */
-export type WalkProgress = (placed: number) => void;
-
 /** Regions on one way that a walk follows. */
 const depthLimit = 1000;
 
-/** So many placements there are between two calls of {@link WalkProgress}. */
-const progressStep = 4096;
+/** So many tasks are done in a step. */
+const tasksAStep = 1024;
 
 /** A region to go into. */
 interface Visit {
@@ -41,15 +39,13 @@ export function placeRegions(
   root: MemoryRegion,
   list: RegionList,
   limit: number,
-  onProgress?: WalkProgress,
-): PlacedRegions {
-  return new PlacementWalk(list, limit, onProgress).walk(root);
+): Steps<PlacedRegions> {
+  return new PlacementWalk(list, limit).walk(root);
 }
 
 class PlacementWalk {
   readonly #list: RegionList;
   readonly #limit: number;
-  readonly #onProgress: WalkProgress | undefined;
   readonly #placements: Placement[] = [];
   /** Of each placement: its region, and how many steps it is away from the root. */
   readonly #regions: MemoryRegion[] = [];
@@ -59,15 +55,18 @@ class PlacementWalk {
   #rank = 0;
   #complete = true;
 
-  constructor(list: RegionList, limit: number, onProgress: WalkProgress | undefined) {
+  constructor(list: RegionList, limit: number) {
     this.#list = list;
     this.#limit = limit;
-    this.#onProgress = onProgress;
   }
 
-  walk(root: MemoryRegion): PlacedRegions {
+  *walk(root: MemoryRegion): Steps<PlacedRegions> {
     this.#tasks.push({ region: root, start: root.address, through: -1 });
+    let done = 0;
     for (let task = this.#tasks.pop(); task !== undefined; task = this.#tasks.pop()) {
+      if (++done % tasksAStep === 0) {
+        yield { what: 'regions placed', done: this.#placements.length, total: undefined };
+      }
       if ('ranked' in task) this.#giveRank(task.ranked);
       else this.#visit(task);
     }
@@ -93,7 +92,6 @@ class PlacementWalk {
     const at = this.#placements.push({ ...window, ...place }) - 1;
     this.#regions.push(region);
     this.#depths.push(depth);
-    if (this.#placements.length % progressStep === 0) this.#onProgress?.(this.#placements.length);
     this.#goBelow(region, start, at);
   }
 

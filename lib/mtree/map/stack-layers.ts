@@ -1,4 +1,5 @@
 import type { Placement } from './page-map.js';
+import { sortedAddresses } from './sorted-addresses.js';
 
 /**
  * In which layer each placement is drawn, the topmost being 0: in front of everything that it covers any part of, and
@@ -32,9 +33,8 @@ export function stackLayers(
 
 /** Every address where something begins, or has just ended, with its place among them. */
 function sortedEdges(placements: readonly Placement[]): Map<bigint, number> {
-  const edges = new Set(placements.flatMap(({ first, last }) => [first, last + 1n]));
-  const order = [...edges].sort((a, b) => (a < b ? -1 : 1));
-  return new Map(order.map((address, index) => [address, index]));
+  const edges = placements.flatMap(({ first, last }) => [first, last + 1n]);
+  return new Map(sortedAddresses(edges).map((address, index) => [address, index]));
 }
 
 /** How many layers there are at each place: a segment tree, whose answers never get lower. */

@@ -1,3 +1,4 @@
+import type { Steps } from '../../long-work.js';
 import type { MonitorType } from '../monitor-format.js';
 import { type AliasWindow, ownersPrinted, parseTreeName, splitOwner } from './line-names.js';
 import { type MonitorLine, malformed, parseMonitorLine, type RangeLine } from './monitor-line.js';
@@ -92,13 +93,20 @@ export interface ViewLine {
  *
  * @throws `ERR_MALFORMED_INPUT` with the line that can't be understood.
  */
-export function readDump(text: string, notes: Notes): Dump {
+export function* readDump(text: string, notes: Notes): Steps<Dump> {
   const showsDisabled = text.includes(' [disabled]');
   const reader = new DumpReader(notes, showsDisabled, ownersPrinted(text));
+  const lines = text.split('\n');
   let number = 0;
-  for (const line of text.split('\n')) reader.take(parseMonitorLine(line, ++number), number, line);
+  for (const line of lines) {
+    reader.take(parseMonitorLine(line, ++number), number, line);
+    if (number % linesAStep === 0) yield { what: 'lines read', done: number, total: lines.length };
+  }
   return { blocks: reader.blocks, views: reader.views, showsDisabled };
 }
+
+/** So many lines are read in a step. */
+const linesAStep = 1024;
 
 /** How many disabled regions, one in the other, may be missing above a line. */
 const hiddenLevelLimit = 16;

@@ -1,4 +1,5 @@
 import { FlatviewError } from '../../errors.js';
+import { atOnce, type Steps, type WorkProgress } from '../../long-work.js';
 import type { TopologyDocument } from '../topology-document.js';
 import { findAliasTargets } from './alias-targets.js';
 import { type Dump, readDump } from './dump.js';
@@ -8,7 +9,7 @@ import { type Note, Notes } from './notes.js';
 import { reconcile } from './reconcile.js';
 import { stackSubregions } from './stacking.js';
 import type { TextRegion } from './text-region.js';
-import { buildTextTree } from './text-tree.js';
+import { buildTextTree, type TextTree } from './text-tree.js';
 import { toDocument } from './to-document.js';
 
 /** A tree read from the monitor's text, and what the text doesn't tell well enough. */
@@ -26,18 +27,30 @@ export interface MonitorTopology {
  * @throws `ERR_MALFORMED_INPUT` with the line that can't be understood.
  */
 export function readMonitorText(text: string): MonitorTopology {
+  return atOnce(readMonitorSteps(text));
+}
+
+/** Reads the monitor's text step by step. */
+export function* readMonitorSteps(text: string): Steps<MonitorTopology> {
   const notes = new Notes();
-  const dump = readDump(text, notes);
+  const dump = yield* readDump(text, notes);
   if (dump.blocks.length === 0) {
     throw new FlatviewError('ERR_MALFORMED_INPUT', missingTree(dump.views.length > 0), { line: 1 });
   }
   const tree = buildTextTree(dump, notes);
+  yield understood(tree);
   const regions = [...tree.regions, ...findAliasTargets(tree, dump, notes)];
   stackSubregions(regions, notes);
+  yield understood(tree);
   noteLosses(tree, dump, notes);
   nameViewLines(dump, regions);
-  const { spaces, agrees } = reconcile(regions, tree, dump, notes);
+  yield understood(tree);
+  const { spaces, agrees } = yield* reconcile(regions, tree, dump, notes);
   return { document: toDocument(regions, spaces), notes: notes.list(agrees) };
+}
+
+function understood({ regions }: TextTree): WorkProgress {
+  return { what: 'regions found in the text', done: regions.length, total: undefined };
 }
 
 /** Names can look like offsets and like accelerators: a range is that of the longest name that a region has. */

@@ -1,5 +1,6 @@
+import type { Steps } from '../../long-work.js';
 import type { FlatRange } from '../../memory/views/flat-view.js';
-import { buildTopology } from '../build-topology.js';
+import { buildSteps } from '../build-topology.js';
 import { hex16, monitorOwner } from '../monitor-format.js';
 import { regionType } from '../region-type.js';
 import type { Dump, ViewBlock } from './dump.js';
@@ -30,24 +31,26 @@ export interface Reconciled {
  * Corrects the guesses about a tree until it renders to the flat views that the text shows: where it doesn't, the
  * least change is made that lets the right region answer. What remains different is noted.
  */
-export function reconcile(
+export function* reconcile(
   regions: readonly TextRegion[],
   tree: TextTree,
   dump: Dump,
   notes: Notes,
-): Reconciled {
+): Steps<Reconciled> {
   const { spaces } = tree;
   if (dump.views.length === 0) return { spaces, agrees: false };
   const budget = new WorkBudget(workLimit);
   const repair = new Repair(tree, dump, budget);
-  const printed = withRendered(regions, spaces, (rendered) =>
+  const printed = yield* withRendered(regions, spaces, (rendered) =>
     matchViews(spaces, rendered, dump, budget),
   );
   shareTargets(regions, spaces, printed, budget);
   let left: readonly SpaceDifference[];
   do {
     budget.spend(Math.max(regions.length, renderingCost));
-    left = withRendered(regions, spaces, (rendered) => allDifferences(rendered, printed, spaces));
+    left = yield* withRendered(regions, spaces, (rendered) =>
+      allDifferences(rendered, printed, spaces),
+    );
   } while (left.length > 0 && !budget.isSpent && repair.apply(left));
   for (const { difference } of left) noteDifference(difference, dump, notes);
   const strange = strangeSpaces(dump, printed);
@@ -63,12 +66,13 @@ export function reconcile(
 }
 
 /** Renders the tree as it is understood so far. */
-function withRendered<T>(
+function* withRendered<T>(
   regions: readonly TextRegion[],
   spaces: TextTree['spaces'],
   use: (rendered: RenderedText) => T,
-): T {
-  const { topology, regions: ids, addressSpaces } = buildTopology(toDocument(regions, spaces));
+): Steps<T> {
+  const document = toDocument(regions, spaces);
+  const { topology, regions: ids, addressSpaces } = yield* buildSteps(document);
   try {
     const built = new Map([...ids].map(([id, region]) => [region, regions[id] as TextRegion]));
     return use({ addressSpaces, built });

@@ -1,8 +1,9 @@
+import { inSlices, type LongWorkOptions, type Steps } from '../../long-work.js';
 import type { AddressSpace } from '../../memory/address-space.js';
 import type { MemoryRegion } from '../../memory/regions/memory-region.js';
 import type { FlatView } from '../../memory/views/flat-view.js';
 import type { RecordedStep } from './recorded-step.js';
-import type { RecordedTopology } from './recorded-topology.js';
+import { type RecordedTopology, replayProgress } from './recorded-topology.js';
 
 /** A step at which an address went from one region to another; `undefined` where nothing answers. */
 export interface ChangeOfHands {
@@ -19,24 +20,60 @@ export interface ChangeOfHands {
  * of them is the one that bisecting looks for: each step is looked at, so an address that comes back is found too.
  *
  * @param spaceName The first address space of this name; without it, `memory` or the first one.
- * @param onStep Told the number of each step.
  */
 export function* changesOfHands(
   replayed: RecordedTopology,
   address: bigint,
   spaceName?: string,
-  onStep?: (step: number) => void,
 ): Generator<ChangeOfHands, void> {
+  for (const { hands } of lookAtSteps(replayed, address, spaceName)) if (hands) yield hands;
+}
+
+/**
+ * All that {@link changesOfHands} finds, while the event loop turns.
+ *
+ * @throws As {@link RecordedTopology.next}; the signal's reason. `replayed` is somewhere on the way then.
+ */
+export function changesOfHandsAsync(
+  replayed: RecordedTopology,
+  address: bigint,
+  { spaceName, most, ...options }: LongWorkOptions & HandsOptions = {},
+): Promise<ChangeOfHands[]> {
+  return inSlices(handsSteps(replayed, address, spaceName, most), options);
+}
+
+/** What {@link changesOfHandsAsync} looks for. */
+export interface HandsOptions {
+  /** The first address space of this name; without it, `memory` or the first one. */
+  readonly spaceName?: string;
+  /** So many changes are looked for. Default: all. */
+  readonly most?: number;
+}
+
+/** Looks for changes of hands step by step. */
+export function* handsSteps(
+  replayed: RecordedTopology,
+  address: bigint,
+  spaceName?: string,
+  most: number = Number.POSITIVE_INFINITY,
+): Steps<ChangeOfHands[]> {
+  const all: ChangeOfHands[] = [];
+  for (const { step, hands } of lookAtSteps(replayed, address, spaceName)) {
+    if (hands) all.push(hands);
+    if (all.length >= most) break;
+    yield replayProgress(step, replayed.recording.stepCount);
+  }
+  return all;
+}
+
+function* lookAtSteps(replayed: RecordedTopology, address: bigint, spaceName: string | undefined) {
   let view = viewIn(replayed, spaceName);
   let before = view?.lookup(address)?.region;
   for (let step = replayed.next(); step !== undefined; step = replayed.next()) {
-    onStep?.(step.number);
     const newView = viewIn(replayed, spaceName);
-    if (newView === view) continue;
-    view = newView;
-    const after = view?.lookup(address)?.region;
-    if (after !== before) yield { step, before, after };
-    before = after;
+    const after = newView === view ? before : newView?.lookup(address)?.region;
+    yield { step, hands: after === before ? undefined : { step, before, after } };
+    [view, before] = [newView, after];
   }
 }
 

@@ -4,9 +4,20 @@
  * @module flatview/recording
  */
 
-export { type ChangeOfHands, changesOfHands } from './changes-of-hands.js';
+export type { LongWorkOptions, WorkProgress } from '../../long-work.js';
+export {
+  type ChangeOfHands,
+  changesOfHands,
+  changesOfHandsAsync,
+  type HandsOptions,
+} from './changes-of-hands.js';
 export { CommitRecorder, type RecorderOptions } from './commit-recorder.js';
-export { measureReplay, quantile, type ReplayMeasures } from './measure-replay.js';
+export {
+  measureReplay,
+  measureReplayAsync,
+  quantile,
+  type ReplayMeasures,
+} from './measure-replay.js';
 export { isRecording, type Recording, readRecording } from './read-recording.js';
 export type {
   AttributeChange,

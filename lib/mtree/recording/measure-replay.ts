@@ -1,6 +1,7 @@
+import { atOnce, inSlices, type LongWorkOptions, type Steps } from '../../long-work.js';
 import type { MemoryListener } from '../../memory/listeners/memory-listener.js';
 import type { Recording } from './read-recording.js';
-import { RecordedTopology } from './recorded-topology.js';
+import { RecordedTopology, replayProgress } from './recorded-topology.js';
 
 /** What the steps of a recording came to when they were replayed. */
 export interface ReplayMeasures {
@@ -18,14 +19,27 @@ export interface ReplayMeasures {
  * Replays all of a recording and measures it, on this machine and as it is busy now.
  *
  * @param listening With a listener on all address spaces, which counts ranges. Without one, no range is counted.
- * @param onStep Told the number of each step.
  * @throws As {@link RecordedTopology.next}.
  */
-export function measureReplay(
+export function measureReplay(recording: Recording, listening: boolean): ReplayMeasures {
+  return atOnce(measureSteps(recording, listening));
+}
+
+/**
+ * The same as {@link measureReplay}, while the event loop turns: it does so between commits.
+ *
+ * @throws As {@link measureReplay}; the signal's reason.
+ */
+export function measureReplayAsync(
   recording: Recording,
   listening: boolean,
-  onStep?: (step: number) => void,
-): ReplayMeasures {
+  options: LongWorkOptions = {},
+): Promise<ReplayMeasures> {
+  return inSlices(measureSteps(recording, listening), options);
+}
+
+/** Measures step by step. */
+export function* measureSteps(recording: Recording, listening: boolean): Steps<ReplayMeasures> {
   using replayed = new RecordedTopology(recording);
   const counter = new RangeCounter();
   if (listening) replayed.topology.addListener(counter);
@@ -39,7 +53,7 @@ export function measureReplay(
     times.push((performance.now() - start) * 1000);
     rangesChanged.push(counter.take());
     duration = step.time;
-    onStep?.(step.number);
+    yield replayProgress(step, recording.stepCount);
   }
   const microseconds = Float64Array.from(times).sort();
   return { steps: times.length, microseconds, rangesChanged, duration };

@@ -13,6 +13,7 @@ export class Recording implements RecordingStart {
   readonly isTruncated: boolean;
   readonly #text: string;
   readonly #firstStep: number;
+  #stepCount: number | undefined;
 
   /** @internal */
   constructor(text: string) {
@@ -24,6 +25,12 @@ export class Recording implements RecordingStart {
     this.isTruncated = !text.endsWith('\n');
     this.#text = text;
     this.#firstStep = end + 1;
+  }
+
+  /** How many steps there are. They are counted, not read: whether they can be understood shows when they are. */
+  get stepCount(): number {
+    this.#stepCount ??= this.#countSteps();
+    return this.#stepCount;
   }
 
   /**
@@ -44,6 +51,12 @@ export class Recording implements RecordingStart {
       marks = [];
       yield { ...read.edits, number: ++number, line, time: read.time, label };
     }
+  }
+
+  #countSteps(): number {
+    let count = 0;
+    for (const { text } of this.#lines()) if (!isMark(text)) count++;
+    return count;
   }
 
   *#lines(): Generator<{ readonly line: number; readonly text: string }, void> {
@@ -124,6 +137,16 @@ function readLine(line: JsonValue) {
   const time = line.member('t').number();
   const mark = line.optional('mark')?.string();
   return mark === undefined ? { time, edits: readEdits(line) } : { time, mark };
+}
+
+/** Few lines have the word, and fewer are marks. */
+function isMark(line: string): boolean {
+  if (!line.includes('"mark"')) return false;
+  try {
+    return (JSON.parse(line) as { mark?: unknown } | null)?.mark !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 function parse(text: string): JsonValue {

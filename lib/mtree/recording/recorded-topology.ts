@@ -1,4 +1,11 @@
 import { FlatviewError } from '../../errors.js';
+import {
+  atOnce,
+  inSlices,
+  type LongWorkOptions,
+  type Steps,
+  type WorkProgress,
+} from '../../long-work.js';
 import type { AddressSpace } from '../../memory/address-space.js';
 import { type DirtyLogClient, dirtyLogClients } from '../../memory/commit/region-state.js';
 import { AliasRegion } from '../../memory/regions/alias-region.js';
@@ -14,6 +21,8 @@ import type { AttributeChange, RecordedEdits, RecordedStep } from './recorded-st
  * listeners can be added. It goes forwards only. Its RAM has no memory behind it and its devices don't answer.
  */
 export class RecordedTopology {
+  /** What it is the topology of. */
+  readonly recording: Recording;
   /** The tree as it is after the last step that was carried out. */
   readonly topology: MemoryTopology;
   readonly #regions: Map<number, MemoryRegion>;
@@ -27,6 +36,7 @@ export class RecordedTopology {
    * @throws What {@link MemoryTopology.commit} throws where the tree can't be rendered, with the line.
    */
   constructor(recording: Recording) {
+    this.recording = recording;
     const built = located(1, () => buildTopology(recording.document));
     this.topology = built.topology;
     this.#regions = new Map(built.regions);
@@ -84,8 +94,24 @@ export class RecordedTopology {
    *
    * @throws `ERR_INVALID_ARGUMENT`: it has passed that step already, or there is none; as {@link next}.
    */
-  advanceTo(number: number, onStep?: (number: number) => void): void {
-    while ((this.#step?.number ?? 0) < number && this.next()) onStep?.(this.#step?.number ?? 0);
+  advanceTo(number: number): void {
+    atOnce(this.advancing(number));
+  }
+
+  /**
+   * The same as {@link advanceTo}, while the event loop turns. What is stopped is somewhere on the way, and can go on.
+   *
+   * @throws As {@link advanceTo}; the signal's reason.
+   */
+  advanceToAsync(number: number, options: LongWorkOptions = {}): Promise<void> {
+    return inSlices(this.advancing(number), options);
+  }
+
+  /** @internal */
+  *advancing(number: number): Steps<void> {
+    while ((this.#step?.number ?? 0) < number && this.next()) {
+      yield replayProgress(this.#step, number);
+    }
     const reached = this.#step?.number ?? 0;
     if (reached === number) return;
     const place = reached < number ? `it ends at step ${reached}` : `it is at step ${reached}`;
@@ -138,6 +164,11 @@ export class RecordedTopology {
     const region = this.#region(id);
     region.parent?.removeSubregion(region);
   }
+}
+
+/** How far a replay is on its way to step `total`. */
+export function replayProgress(step: RecordedStep | undefined, total: number): WorkProgress {
+  return { what: 'steps replayed', done: step?.number ?? 0, total };
 }
 
 function setAttributes(region: MemoryRegion, change: AttributeChange): void {

@@ -1,3 +1,4 @@
+import { atOnce } from '../../long-work.js';
 import type { MemoryRegion } from '../../memory/regions/memory-region.js';
 import { viewDifferences } from '../diff/diff-topologies.js';
 import type { TopologyDifference } from '../diff/topology-difference.js';
@@ -20,7 +21,7 @@ export function stepDifference(
     return next === undefined ? [] : [{ before: space, after: next }];
   });
   return {
-    views: viewDifferences(pairs, (region) => ids.get(region) ?? ''),
+    views: atOnce(viewDifferences(pairs, (region) => ids.get(region) ?? '')),
     spacesGone: namesMissing(before, after),
     spacesNew: namesMissing(after, before),
   };

@@ -45,7 +45,28 @@ export interface AssignedBarOptions {
   readonly onAccess?: (() => void) | undefined;
 }
 
-/** An area that could be mapped and isn't. */
+/**
+ * An area that could be mapped and isn't.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { AssignedPciDevice, type UnmappedArea } from 'flatview/pci';
+ * import { SimulatedVfio } from 'flatview/simulated';
+ *
+ * const card = { name: '0000:05:00.0', group: 5, cdev: 'vfio0', vendorId: 0x1b36, deviceId: 0x0007 };
+ * const host = new SimulatedVfio({
+ *   devices: [{ ...card, bars: [{ index: 0, kind: 'memory', size: 0x4000n }] }],
+ * });
+ * host.order({ ioctl: 'mmap', call: 1, errno: 'ENOMEM' });
+ * const device = host.openCdev('vfio0').bind(host.openIommufd());
+ * const topology = new MemoryTopology();
+ * const assigned = new AssignedPciDevice({ topology, device, pageSize: host.pageSize });
+ * const unmapped: readonly UnmappedArea[] = assigned.bars.flatMap((bar) => bar.unmapped);
+ * unmapped.map(({ size, error }) => [size, error.errno]); // => [[0x4000n, 'ENOMEM']]
+ * topology.close();
+ * ```
+ */
 export interface UnmappedArea extends OffsetRange {
   /** What the kernel said. */
   readonly error: FlatviewError;
@@ -72,6 +93,45 @@ const layer = { slowPath: 0, mapped: 1, slowPages: 2, windows: 3 };
  * - windows: quirks, an emulated MSI-X table.
  *
  * All that changes later is state of the tree, so a transaction that fails takes all of it back.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { AssignedBar, type AssignedBarOptions, type BarWindow, GuestMessages } from 'flatview/pci';
+ * import { SimulatedVfio } from 'flatview/simulated';
+ *
+ * const card = { name: '0000:05:00.0', group: 5, cdev: 'vfio0', vendorId: 0x1b36, deviceId: 0x0007 };
+ * const host = new SimulatedVfio({
+ *   devices: [{ ...card, bars: [{ index: 0, kind: 'memory', size: 0x4000n }] }],
+ * });
+ * const device = host.openCdev('vfio0').bind(host.openIommufd());
+ * const topology = new MemoryTopology();
+ * const info = device.regionInfo(0);
+ * const options: AssignedBarOptions = {
+ *   topology,
+ *   device,
+ *   layout: { index: 0, kind: 'memory', size: info.size, is64Bit: false, isPrefetchable: false },
+ *   info,
+ *   areas: [{ offset: 0n, size: info.size }],
+ *   pageSize: host.pageSize,
+ *   isAwake: () => true,
+ *   messages: new GuestMessages(),
+ * };
+ * const bar = new AssignedBar(options);
+ *
+ * // A quirk answers eight bytes, and cuts their page: the page policy has all of that show the slow path.
+ * const latch: BarWindow = { name: 'latch', offset: 0x1070n, size: 8n, ops: {} };
+ * const window = bar.addWindow(latch);
+ * bar.pages?.cuts; // => [{ offset: 0x1070n, size: 8n }]
+ * bar.applyPlan({ size: info.size, priority: 1, slowPages: [{ offset: 0x1000n, size: 0x1000n }] });
+ * const view = topology.addressSpace('BAR 0', bar.region).flatView;
+ * Array.from(view.ranges(), ({ address, region }) => [address, region.kind]);
+ * // => [[0x0n, 'ram-device'], [0x1000n, 'io'], [0x1070n, 'io'], [0x1078n, 'io'], [0x2000n, 'ram-device']]
+ *
+ * bar.removeWindow(window);
+ * bar.pages?.cuts; // => []
+ * topology.close();
+ * ```
  */
 export class AssignedBar implements BarBacking {
   /** The base. */

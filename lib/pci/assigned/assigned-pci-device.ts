@@ -19,6 +19,7 @@ import {
 } from '../msix/msix-relocation.js';
 import { knownQuirks } from '../quirks/known-quirks.js';
 import { type Quirk, type QuirkDevice, windowsFor } from '../quirks/quirk.js';
+import { QuirkLatches, type QuirkState } from '../quirks/quirk-latches.js';
 import { AssignedBar } from './assigned-bar.js';
 import { AssignedConfig } from './assigned-config.js';
 import { BarVerdicts, type PlacedAssignedBar } from './bar-verdicts.js';
@@ -47,10 +48,37 @@ export interface AssignedPciDeviceOptions {
   readonly messages?: GuestMessages;
 }
 
-/** What of an assigned device isn't in its configuration space, for a snapshot. */
+/**
+ * What of an assigned device isn't in its configuration space, for a snapshot.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { AssignedPciDevice, type AssignedPciDeviceState } from 'flatview/pci';
+ * import { SimulatedVfio } from 'flatview/simulated';
+ *
+ * const card = { name: '0000:05:00.0', group: 5, cdev: 'vfio0', vendorId: 0x144d, deviceId: 0xa808 };
+ * const bars = [{ index: 0, kind: 'memory', size: 0x4000n }] as const;
+ * const msix = { vectors: 32, tableBar: 0, tableOffset: 0x3000n, pendingOffset: 0x2000n } as const;
+ * const host = new SimulatedVfio({ devices: [{ ...card, bars, msix }] });
+ * const device = host.openCdev('vfio0').bind(host.openIommufd());
+ * const topology = new MemoryTopology();
+ * const assigned = new AssignedPciDevice({ topology, device, pageSize: host.pageSize });
+ * assigned.msix?.writeTable(0x0, 0xfee0_0000n, 8);
+ *
+ * const state: AssignedPciDeviceState = assigned.save();
+ * assigned.function.reset();
+ * assigned.msix?.readTable(0x0, 8); // => 0n
+ * assigned.restore(state);
+ * assigned.msix?.readTable(0x0, 8); // => 0xfee0_0000n
+ * topology.close();
+ * ```
+ */
 export interface AssignedPciDeviceState {
   /** Its MSI-X table; `undefined` where it has none. */
   readonly msix: MsixState | undefined;
+  /** What its quirks remember. */
+  readonly quirks: readonly QuirkState[];
 }
 
 /**
@@ -59,6 +87,45 @@ export interface AssignedPciDeviceState {
  *
  * What is mapped, grown, cut or slow follows from what is: a function whose registers say where it is (as a snapshot's do) needs nobody
  * who writes them again.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { KvmMemorySlots } from 'flatview/kvm';
+ * import {
+ *   AssignedPciDevice,
+ *   type AssignedPciDeviceOptions,
+ *   commandBit,
+ *   configRegister,
+ *   PciBus,
+ * } from 'flatview/pci';
+ * import { SimulatedKvm, SimulatedVfio } from 'flatview/simulated';
+ *
+ * const card = { name: '0000:05:00.0', group: 5, cdev: 'vfio0', vendorId: 0x1b36, deviceId: 0x0007 };
+ * const host = new SimulatedVfio({
+ *   devices: [{ ...card, bars: [{ index: 0, kind: 'memory', size: 0x100n }] }],
+ * });
+ * const device = host.openCdev('vfio0').bind(host.openIommufd());
+ * const topology = new MemoryTopology();
+ * const pci = topology.container('pci', 1n << 64n);
+ * const kvm = new SimulatedKvm();
+ * topology.addressSpace('memory', pci).addListener(new KvmMemorySlots(kvm));
+ *
+ * const options: AssignedPciDeviceOptions = { topology, device, pageSize: host.pageSize };
+ * const assigned = new AssignedPciDevice(options);
+ * const bus = new PciBus({ memory: pci, pageSize: host.pageSize });
+ * bus.add({ device: 1 }, assigned.function);
+ * assigned.function.writeConfig(configRegister.bar0, 4, 0xfebf_0000);
+ * assigned.function.writeConfig(configRegister.command, 2, commandBit.memory);
+ * // The BAR has 256 bytes. It is alone in its page, so the guest is given that.
+ * kvm.slots.map(({ guestAddress, size }) => [guestAddress, size]); // => [[0xfebf_0000n, 0x1000n]]
+ *
+ * assigned.close(); // throws ERR_REGION_BUSY
+ * bus.remove({ device: 1 });
+ * assigned.close();
+ * device.close();
+ * topology.close();
+ * ```
  */
 export class AssignedPciDevice {
   /** What messages and regions call it. */
@@ -73,6 +140,7 @@ export class AssignedPciDevice {
   readonly verdicts: BarVerdicts;
   readonly #options: AssignedPciDeviceOptions;
   readonly #config: AssignedConfig;
+  readonly #latches: QuirkLatches;
 
   /**
    * @throws `ERR_DEVICE_DESCRIPTION`: the device says what can't be; `ERR_BAR_LAYOUT`; `ERR_INVALID_ARGUMENT`: the MSI-X table can't be
@@ -83,6 +151,7 @@ export class AssignedPciDevice {
     this.name = device.name;
     this.#options = options;
     this.#config = new AssignedConfig(device);
+    this.#latches = new QuirkLatches(device.name);
     const found = deviceBars(device);
     const own = this.#msixOf(found);
     const guest = guestLayout({ name: device.name, found, own, relocation, pageSize });
@@ -129,22 +198,24 @@ export class AssignedPciDevice {
 
   /** What of it the configuration space doesn't say, as plain data. */
   save(): AssignedPciDeviceState {
-    return { msix: this.msix?.save() };
+    return { msix: this.msix?.save(), quirks: this.#latches.save() };
   }
 
   /**
    * Makes everything that isn't in the configuration space what {@link save} gave; call it before the bus is restored.
    *
-   * @throws `ERR_INVALID_ARGUMENT`: it is another device's state. Then nothing changes.
+   * @throws `ERR_INVALID_ARGUMENT`: it is another device's state, or one with other quirks. Then nothing changes.
    */
-  restore({ msix }: AssignedPciDeviceState): void {
+  restore({ msix, quirks }: AssignedPciDeviceState): void {
     if ((msix === undefined) !== (this.msix === undefined)) {
       throw new FlatviewError(
         'ERR_INVALID_ARGUMENT',
         `${this.name}: the state is of a device ${msix === undefined ? 'without' : 'with'} MSI-X`,
       );
     }
+    this.#latches.check(quirks);
     if (msix !== undefined) this.msix?.restore(msix);
+    this.#latches.restore(quirks);
   }
 
   /**
@@ -219,12 +290,13 @@ export class AssignedPciDevice {
         ...pendingBits,
       });
     }
-    for (const window of windowsFor(this.#options.quirks ?? knownQuirks, this.#forQuirks())) {
+    const { quirks = knownQuirks } = this.#options;
+    for (const window of windowsFor(quirks, this.#forQuirks(), this.#latches)) {
       this.bar(window.bar)?.addWindow(window);
     }
   }
 
-  #forQuirks(): QuirkDevice {
+  #forQuirks(): Omit<QuirkDevice, 'latches'> {
     const { size } = this.function.config;
     return {
       name: this.name,
@@ -252,6 +324,7 @@ export class AssignedPciDevice {
 
   #reset(): void {
     this.msix?.reset();
+    this.#latches.reset();
     // First, as the kernel may have no way to reset the device.
     this.#followCommand();
     this.#options.device.reset();

@@ -17,6 +17,20 @@ import type { AssignedBar } from './assigned-bar.js';
 /**
  * Every reason for which bytes of an assigned device's BAR are not mapped, in the device's own terms. Codes are stable: programs match
  * `code`, people read `text`.
+ *
+ * @example
+ * ```ts
+ * import { type BarVerdictCode, barVerdictCodes } from 'flatview/pci';
+ *
+ * // Those that go away when the guest's firmware puts BARs elsewhere.
+ * const placement: readonly BarVerdictCode[] = ['unaligned', 'neighbour', 'crowded'];
+ * placement.map((code) => barVerdictCodes[code]);
+ * // => [
+ * //   'The guest has the BAR at an address that is not the start of a page.',
+ * //   'A part of the page belongs to another BAR.',
+ * //   'More BARs share its pages than anybody counts.',
+ * // ]
+ * ```
  */
 export const barVerdictCodes = {
   ...slowPageCodes,
@@ -49,6 +63,35 @@ export interface PlacedAssignedBar {
  * Says of an address at which a device's BAR answers whether the device is mapped there, and if not, why: what the listeners that map
  * memory can't know, as all they see is a region that isn't memory. Add it to an address space as a listener, and
  * {@link AddressSpace.explain} has its verdict beside theirs.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { AssignedPciDevice, commandBit, configRegister, PciBus } from 'flatview/pci';
+ * import { SimulatedVfio } from 'flatview/simulated';
+ *
+ * const card = { name: '0000:05:00.0', group: 5, cdev: 'vfio0', vendorId: 0x10ec, deviceId: 0x8168 };
+ * const msix = { vectors: 4, tableBar: 4, tableOffset: 0n, pendingOffset: 0x800n } as const;
+ * const bars = [
+ *   { index: 2, kind: 'memory', size: 0x1000n },
+ *   { index: 4, kind: 'memory', size: 0x4000n },
+ * ] as const;
+ * const host = new SimulatedVfio({ devices: [{ ...card, bars, msix }] });
+ * const device = host.openCdev('vfio0').bind(host.openIommufd());
+ * const topology = new MemoryTopology();
+ * const assigned = new AssignedPciDevice({ topology, device, pageSize: host.pageSize });
+ * const pci = topology.container('pci', 1n << 64n);
+ * new PciBus({ memory: pci }).add({ device: 1 }, assigned.function);
+ * assigned.function.writeConfig(configRegister.bar0 + 4 * 2, 4, 0xfebf_0000);
+ * assigned.function.writeConfig(configRegister.command, 2, commandBit.memory);
+ *
+ * // A quirk of eight bytes, and the page that can't be mapped for its sake.
+ * const memory = topology.addressSpace('memory', pci);
+ * memory.addListener(assigned.verdicts);
+ * memory.explain(0xfebf_0074n).verdicts.map(({ text }) => text); // => ['rtl8168 msix address answers']
+ * memory.explain(0xfebf_0000n).verdicts.map(({ code, last }) => [code, last]); // => [['cut', 0xfebf_006fn]]
+ * topology.close();
+ * ```
  */
 export class BarVerdicts implements MemoryListener {
   readonly name: string;

@@ -11,8 +11,8 @@ import type { GuestMessages } from '../bus/guest-messages.js';
  *
  * - `pread`: through the device's file. The kernel answers for a device that sleeps, and for bytes that can't be mapped.
  * - `mapping`: through the mapping, where there is one, in exactly the width of the access: without a system call, and eight bytes
- *   in one piece on every kernel. While the device doesn't decode memory, or sleeps, an access to a mapping ends the process
- *   (SIGBUS); then the file is asked. Who may send the device there behind the guest's back must not choose this.
+ *   in one piece on every kernel. While the device doesn't decode memory, or sleeps, the file is asked; what doesn't answer in spite
+ *   of that, since somebody sent the device there behind the guest's back, fails as it does there.
  */
 export type SlowPathKind = 'pread' | 'mapping';
 
@@ -44,7 +44,43 @@ export interface SlowPathOptions {
   readonly onAccess?: (() => void) | undefined;
 }
 
-/** The way to a BAR of a device for accesses that come to this process: from a guest, or from a quirk. */
+/**
+ * The way to a BAR of a device for accesses that come to this process: from a guest, or from a quirk.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import {
+ *   AssignedPciDevice,
+ *   type BarIndex,
+ *   commandBit,
+ *   configRegister,
+ *   type SlowPathKind,
+ * } from 'flatview/pci';
+ * import { SimulatedVfio } from 'flatview/simulated';
+ *
+ * const card = { name: '0000:05:00.0', group: 5, cdev: 'vfio0', vendorId: 0x1b36, deviceId: 0x0007 };
+ * const host = new SimulatedVfio({
+ *   devices: [{ ...card, bars: [{ index: 0, kind: 'memory', size: 0x1000n }] }],
+ * });
+ * const device = host.openCdev('vfio0').bind(host.openIommufd());
+ * const topology = new MemoryTopology();
+ * const slowPath: Partial<Record<BarIndex, SlowPathKind>> = { 0: 'mapping' };
+ * const assigned = new AssignedPciDevice({ topology, device, pageSize: host.pageSize, slowPath });
+ *
+ * // As long as the device doesn't decode memory, the file is asked, and the kernel refuses.
+ * const bar0 = assigned.bar(0)?.slowPath;
+ * bar0?.read(0x0n, 4); // => 0xffff_ffffn
+ * bar0?.failures; // => 1
+ *
+ * assigned.function.writeConfig(configRegister.command, 2, commandBit.memory);
+ * bar0?.write(0x0n, 0x1234n, 4);
+ * bar0?.read(0x0n, 4); // => 0x1234n
+ * // By the mapping: the file was not needed.
+ * host.device('0000:05:00.0').accesses; // => []
+ * topology.close();
+ * ```
+ */
 export class SlowPath {
   /** Names it in messages. */
   readonly name: string;
@@ -65,8 +101,8 @@ export class SlowPath {
   /** The callbacks of the region that shows it. */
   get ops(): MemoryRegionOps {
     return {
-      read: (offset, size) => this.read(offset, size as AccessWidth),
-      write: (offset, value, size) => this.write(offset, value, size as AccessWidth),
+      read: (offset, size) => this.read(offset, size),
+      write: (offset, value, size) => this.write(offset, value, size),
       valid: { minSize: 1, maxSize: 8 },
       implementation: { minSize: 1, maxSize: 8 },
     };

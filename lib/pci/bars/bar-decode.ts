@@ -6,6 +6,23 @@ import { registerOf } from './bar-layout.js';
 /**
  * Why a BAR decodes nothing, and what each means (PCI Local Bus Specification 3.0, 6.2.2 and 6.2.5; PCI Bus Power Management
  * Interface Specification 1.2, 5.4). The first that holds is given.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { ConfigSpace, PciBus, PciFunction, undecodedReasons } from 'flatview/pci';
+ *
+ * const topology = new MemoryTopology();
+ * const layout = { index: 0, kind: 'memory', size: 0x2_0000n, is64Bit: false, isPrefetchable: false } as const;
+ * const region = topology.io('e1000.registers', 0x2_0000n, {});
+ * const nic = new PciFunction('e1000', { config: new ConfigSpace(), bars: [{ layout, backing: { region } }] });
+ * const whyNot = () => nic.bars.map(({ decode }) => decode.reason && undecodedReasons[decode.reason]);
+ * whyNot(); // => ['the function is on no bus']
+ *
+ * new PciBus({ memory: topology.container('pci', 1n << 64n) }).add({ device: 3 }, nic);
+ * whyNot(); // => ['memory is off in the COMMAND register']
+ * topology.close();
+ * ```
  */
 export const undecodedReasons = {
   'no-bus': 'the function is on no bus',
@@ -46,6 +63,32 @@ const upperHalf = 32n;
  * @param config Its registers.
  * @param layout What the BAR asks for.
  * @param powerState 0 to 3: D0 to D3.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   type BarDecode,
+ *   type BarLayout,
+ *   ConfigSpace,
+ *   commandBit,
+ *   configRegister,
+ *   type DecodeRules,
+ *   decodeBar,
+ *   type UndecodedReason,
+ * } from 'flatview/pci';
+ *
+ * const bar0: BarLayout = { index: 0, kind: 'memory', size: 0x2_0000n, is64Bit: false, isPrefetchable: false };
+ * const pc: DecodeRules = { memoryEnd: 1n << 64n, ioEnd: 0x1_0000n, allowsZero: false };
+ * const config = new ConfigSpace();
+ * config.set(configRegister.command, 2, commandBit.memory);
+ * const decodeAt = (register: number): BarDecode => {
+ *   config.set(configRegister.bar0, 4, register);
+ *   return decodeBar(config, bar0, 0, pc);
+ * };
+ * decodeAt(0xfebc_0000); // => { address: 0xfebc_0000n }
+ * const sizing: UndecodedReason = 'sizing';
+ * decodeAt(0xfffe_0000); // => { reason: sizing }
+ * ```
  */
 export function decodeBar(
   config: ConfigSpace,

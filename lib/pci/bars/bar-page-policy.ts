@@ -20,6 +20,22 @@ export interface BarPlacement extends AddressRange {
 /**
  * Every reason for which a page of a BAR shows the slow path though some of it is mapped, with what it means. Codes are
  * stable: programs match `code`.
+ *
+ * @example
+ * ```ts
+ * import { type SlowPageCode, slowPageCodes, slowPagesOf } from 'flatview/pci';
+ *
+ * // Two BARs of 256 bytes in one page: neither can be given to the guest.
+ * const [slow] = slowPagesOf({
+ *   address: 0xfebf_0000n,
+ *   size: 0x100n,
+ *   pages: { areas: [{ offset: 0n, size: 0x100n }], ownsWholePage: true, cuts: [] },
+ *   neighbours: [{ address: 0xfebf_0800n, size: 0x100n }],
+ *   pageSize: 0x1000n,
+ * });
+ * const code: SlowPageCode | undefined = slow?.code;
+ * code && slowPageCodes[code]; // => 'A part of the page belongs to another BAR.'
+ * ```
  */
 export const slowPageCodes = {
   unaligned: 'The guest has the BAR at an address that is not the start of a page.',
@@ -55,6 +71,27 @@ export interface SlowPages extends OffsetRange {
  *
  * Whether one BAR alone or several areas of it fill a page is the same to the policy. Two BARs of one device never fill one
  * together: the kernel refuses to map a BAR whose page another one touches (Linux, vfio_pci_probe_mmaps).
+ *
+ * @example
+ * ```ts
+ * import { type BarPagePlan, type BarPages, type BarPlacement, planBarPages } from 'flatview/pci';
+ *
+ * // A BAR of 256 bytes, of which the kernel said that the rest of its page is nobody's.
+ * const pages: BarPages = { areas: [{ offset: 0n, size: 0x100n }], ownsWholePage: true, cuts: [] };
+ * const aligned: BarPlacement = {
+ *   address: 0xfebf_0000n,
+ *   size: 0x100n,
+ *   pages,
+ *   neighbours: [],
+ *   pageSize: 0x1000n,
+ * };
+ * const grown: BarPagePlan = planBarPages(aligned);
+ * grown; // => { size: 0x1000n, priority: 0, slowPages: [] }
+ *
+ * // Where no page begins it stays as it is, and slow.
+ * planBarPages({ ...aligned, address: 0xfebf_0100n });
+ * // => { size: 0x100n, priority: 1, slowPages: [{ offset: 0n, size: 0x100n }] }
+ * ```
  */
 export function planBarPages(placement: BarPlacement): BarPagePlan {
   const { address, size, pageSize } = placement;
@@ -69,12 +106,37 @@ export function planBarPages(placement: BarPlacement): BarPagePlan {
   return { size, priority: 1, slowPages };
 }
 
-/** How a BAR is to show that the guest has nowhere. */
+/**
+ * How a BAR is to show that the guest has nowhere.
+ *
+ * @example
+ * ```ts
+ * import { unplacedPlan } from 'flatview/pci';
+ *
+ * // A BAR that was grown has its own size again.
+ * unplacedPlan(0x100n); // => { size: 0x100n, priority: 1, slowPages: [] }
+ * ```
+ */
 export function unplacedPlan(size: bigint): BarPagePlan {
   return { size, priority: 1, slowPages: [] };
 }
 
-/** Whether two plans are the same. */
+/**
+ * Whether two plans are the same.
+ *
+ * @example
+ * ```ts
+ * import { isSamePlan, planBarPages, unplacedPlan } from 'flatview/pci';
+ *
+ * const pages = { areas: [{ offset: 0n, size: 0x100n }], ownsWholePage: true, cuts: [] };
+ * const planAt = (address: bigint) =>
+ *   planBarPages({ address, size: 0x100n, pages, neighbours: [], pageSize: 0x1000n });
+ *
+ * // From the start of a page to the start of another: nothing of the BAR changes but its address.
+ * isSamePlan(planAt(0xfebf_0000n), planAt(0xfec0_0000n)); // => true
+ * isSamePlan(planAt(0xfebf_0000n), unplacedPlan(0x100n)); // => false
+ * ```
+ */
 export function isSamePlan(a: BarPagePlan, b: BarPagePlan): boolean {
   return (
     a.size === b.size &&
@@ -87,7 +149,25 @@ export function isSamePlan(a: BarPagePlan, b: BarPagePlan): boolean {
   );
 }
 
-/** Why pages of the BAR show the slow path, unless it may grow ({@link planBarPages}): a page can have several reasons, the plainest first. */
+/**
+ * Why pages of the BAR show the slow path, unless it may grow ({@link planBarPages}): a page can have several reasons, the plainest first.
+ *
+ * @example
+ * ```ts
+ * import { type OffsetRange, type SlowPages, slowPagesOf } from 'flatview/pci';
+ *
+ * // Eight bytes of a BAR of 16 KiB are emulated, so one of its pages can't be mapped.
+ * const latch: OffsetRange = { offset: 0x1070n, size: 8n };
+ * const slow: readonly SlowPages[] = slowPagesOf({
+ *   address: 0xfebf_0000n,
+ *   size: 0x4000n,
+ *   pages: { areas: [{ offset: 0n, size: 0x4000n }], ownsWholePage: true, cuts: [latch] },
+ *   neighbours: [],
+ *   pageSize: 0x1000n,
+ * });
+ * slow; // => [{ offset: 0x1000n, size: 0x1000n, code: 'cut', by: latch }]
+ * ```
+ */
 export function slowPagesOf(placement: BarPlacement): SlowPages[] {
   const { address, size, pages, pageSize } = placement;
   if (pages === undefined) return [];

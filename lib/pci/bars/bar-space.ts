@@ -42,6 +42,49 @@ const retriesPerChange = 4;
  *
  * The tree is what says where a BAR is. An order among BARs that overlap is the tree's, too: the one that was put there last
  * is on top, as in QEMU, but for grown ones, which are below.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import {
+ *   ConfigSpace,
+ *   commandBit,
+ *   configRegister,
+ *   layHeader,
+ *   PciBus,
+ *   PciFunction,
+ *   type PciFunctionHost,
+ * } from 'flatview/pci';
+ *
+ * const topology = new MemoryTopology();
+ * const pci = topology.container('pci', 1n << 64n);
+ * let isFull = true;
+ * topology.addressSpace('memory', pci).addListener({
+ *   regionAdd() {
+ *     if (isFull) throw new Error('no memory slot is left');
+ *   },
+ * });
+ *
+ * const config = new ConfigSpace();
+ * layHeader(config, { vendorId: 0x1af4, deviceId: 0x1110, classCode: 0x05_0000 });
+ * const layout = { index: 2, kind: 'memory', size: 0x1000n, is64Bit: false, isPrefetchable: true } as const;
+ * const region = topology.ram('ivshmem', 0x1000n);
+ * const shared = new PciFunction('ivshmem', { config, bars: [{ layout, backing: { region } }] });
+ * const bus = new PciBus({ memory: pci });
+ * bus.add({ device: 3 }, shared);
+ * shared.writeConfig(configRegister.bar0 + 4 * 2, 4, 0xfebc_0000);
+ * shared.writeConfig(configRegister.command, 2, commandBit.memory);
+ *
+ * // The guest hears of no error; the embedder can.
+ * const { space, messages }: PciFunctionHost = bus;
+ * space.refused.map(({ label }) => label); // => ['BAR 2 of ivshmem']
+ * messages.counts(region).get('bar-refused'); // => 1
+ * isFull = false;
+ * space.retry();
+ * space.refused; // => []
+ * shared.bars[0]?.address; // => 0xfebc_0000n
+ * topology.close();
+ * ```
  */
 export class BarSpace {
   /** Of all regions below. */

@@ -4,7 +4,32 @@ import type { BarBacking, BarLayout, BarPagePlan } from './bar.js';
 import type { BarDecode } from './bar-decode.js';
 import { unplacedPlan } from './bar-page-policy.js';
 
-/** A BAR of a function: what it asks for, what shows there, where the guest wants it, and where it is. */
+/**
+ * A BAR of a function: what it asks for, what shows there, where the guest wants it, and where it is.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { ConfigSpace, commandBit, configRegister, layHeader, PciBus, PciFunction } from 'flatview/pci';
+ *
+ * const topology = new MemoryTopology();
+ * const config = new ConfigSpace();
+ * layHeader(config, { vendorId: 0x8086, deviceId: 0x100e });
+ * const layout = { index: 0, kind: 'memory', size: 0x2_0000n, is64Bit: false, isPrefetchable: false } as const;
+ * const region = topology.io('e1000.registers', 0x2_0000n, {});
+ * const nic = new PciFunction('e1000', { config, bars: [{ layout, backing: { region } }] });
+ * new PciBus({ memory: topology.container('pci', 1n << 64n) }).add({ device: 3 }, nic);
+ *
+ * const [bar] = nic.bars;
+ * bar?.label; // => 'BAR 0 of e1000'
+ * nic.writeConfig(configRegister.command, 2, commandBit.memory);
+ * bar?.decode; // => { reason: 'at-zero' }
+ * nic.writeConfig(configRegister.bar0, 4, 0xfebc_0000);
+ * bar?.decode; // => { address: 0xfebc_0000n }
+ * bar?.address; // => 0xfebc_0000n
+ * topology.close();
+ * ```
+ */
 export class PciBar {
   /** What it asks for. */
   readonly layout: BarLayout;

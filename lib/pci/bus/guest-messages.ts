@@ -37,6 +37,31 @@ interface Record {
 /**
  * Messages that a guest can cause as often as it likes: of each region or function a few get through in an interval, the others are
  * only counted. A text is made only for a message that gets through.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   type GuestMessage,
+ *   type GuestMessageOptions,
+ *   GuestMessages,
+ *   type MessageSubject,
+ * } from 'flatview/pci';
+ *
+ * let milliseconds = 0;
+ * const options: GuestMessageOptions = { burst: 2, interval: 5000, now: () => milliseconds };
+ * const log: GuestMessage[] = [];
+ * const messages = new GuestMessages((message) => log.push(message), options);
+ *
+ * const bar: MessageSubject = { name: 'BAR 2 of 0000:05:00.0' };
+ * const fail = () => messages.say(bar, 'device-access-failed', () => `${bar.name}: EIO`);
+ * for (let i = 0; i < 100; i++) fail();
+ * log.length; // => 2
+ * messages.counts(bar).get('device-access-failed'); // => 100
+ *
+ * milliseconds = 5000;
+ * fail();
+ * log.at(-1)?.leftOut; // => 98
+ * ```
  */
 export class GuestMessages {
   readonly #sink: (message: GuestMessage) => void;

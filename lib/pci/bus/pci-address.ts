@@ -14,6 +14,16 @@ export interface PciAddress {
  * Bus, device and function in 16 bits, as a requester ID has them.
  *
  * @throws `ERR_PCI_ADDRESS`
+ *
+ * @example
+ * ```ts
+ * import { type PciAddress, requesterId } from 'flatview/pci';
+ *
+ * const sata: PciAddress = { device: 0x1f, function: 2 };
+ * requesterId(sata); // => 0xfa
+ * requesterId({ bus: 5, device: 0 }); // => 0x500
+ * requesterId({ device: 32 }); // throws ERR_PCI_ADDRESS
+ * ```
  */
 export function requesterId(address: PciAddress): number {
   const { bus = 0, device, function: number = 0 } = address;
@@ -26,7 +36,17 @@ export function requesterId(address: PciAddress): number {
   );
 }
 
-/** A requester ID as `lspci` writes it: `00:1f.3`. */
+/**
+ * A requester ID as `lspci` writes it: `00:1f.3`.
+ *
+ * @example
+ * ```ts
+ * import { addressText, requesterId } from 'flatview/pci';
+ *
+ * addressText(0xfa); // => '00:1f.2'
+ * addressText(requesterId({ bus: 0x81, device: 0x10, function: 3 })); // => '81:10.3'
+ * ```
+ */
 export function addressText(id: number): string {
   const digits = (value: number): string => value.toString(16).padStart(2, '0');
   return `${digits(id >>> 8)}:${digits((id >>> 3) & 31)}.${id & 7}`;

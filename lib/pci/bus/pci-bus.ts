@@ -6,7 +6,7 @@ import type { PciBar } from '../bars/pci-bar.js';
 import { allOnes } from '../config/config-access.js';
 import { GuestMessages } from './guest-messages.js';
 import { addressText, type PciAddress, requesterId } from './pci-address.js';
-import type { PciFunction } from './pci-function.js';
+import { type PciFunction, resetTogether } from './pci-function.js';
 
 /** What a bus is made of. */
 export interface PciBusOptions {
@@ -22,7 +22,46 @@ export interface PciBusOptions {
   readonly messages?: GuestMessages;
 }
 
-/** All that a guest has made of a bus: what it takes to make another one the same. */
+/**
+ * All that a guest has made of a bus: what it takes to make another one the same.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import {
+ *   ConfigSpace,
+ *   commandBit,
+ *   configRegister,
+ *   type FunctionState,
+ *   layHeader,
+ *   PciBus,
+ *   type PciBusState,
+ *   PciFunction,
+ * } from 'flatview/pci';
+ *
+ * const topology = new MemoryTopology();
+ * const bus = new PciBus({ memory: topology.container('pci', 1n << 64n) });
+ * const config = new ConfigSpace();
+ * layHeader(config, { vendorId: 0x1af4, deviceId: 0x1110, classCode: 0x05_0000 });
+ * const layout = { index: 0, kind: 'memory', size: 0x100n, is64Bit: false, isPrefetchable: false } as const;
+ * const region = topology.io('ivshmem.registers', 0x100n, {});
+ * const shared = new PciFunction('ivshmem', { config, bars: [{ layout, backing: { region } }] });
+ * bus.add({ device: 3 }, shared);
+ * shared.writeConfig(configRegister.bar0, 4, 0xfebf_1000);
+ * shared.writeConfig(configRegister.command, 2, commandBit.memory);
+ *
+ * const state: PciBusState = bus.save();
+ * state.stacking; // => [{ requesterId: 0x18, bar: 0 }]
+ * const [ofShared]: readonly FunctionState[] = state.functions;
+ * ofShared?.config.length; // => 256
+ *
+ * bus.reset();
+ * shared.bars[0]?.address; // => undefined
+ * bus.restore(state);
+ * shared.bars[0]?.address; // => 0xfebf_1000n
+ * topology.close();
+ * ```
+ */
 export interface PciBusState {
   /** Every function on the bus. */
   readonly functions: readonly FunctionState[];
@@ -45,6 +84,45 @@ const smallestPage = 4096n;
  *
  * In QEMU's machines the memory container lies in the system's at priority -1, so that RAM and ROM win over a BAR that a guest
  * puts there. Within the container BARs have priority 1, and those that are grown to a page 0.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import {
+ *   ConfigSpace,
+ *   commandBit,
+ *   configRegister,
+ *   layHeader,
+ *   PciBus,
+ *   type PciBusOptions,
+ *   PciFunction,
+ *   requesterId,
+ * } from 'flatview/pci';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * const pci = topology.container('pci', 1n << 64n);
+ * system.addSubregion(0x0n, topology.ram('pc.ram', 0x8000_0000n));
+ * system.addSubregion(0x0n, pci, { priority: -1 });
+ * const memory = topology.addressSpace('memory', system);
+ *
+ * const options: PciBusOptions = { memory: pci };
+ * const bus = new PciBus(options);
+ * const config = new ConfigSpace();
+ * layHeader(config, { vendorId: 0x8086, deviceId: 0x100e, classCode: 0x02_0000 });
+ * const layout = { index: 0, kind: 'memory', size: 0x2_0000n, is64Bit: false, isPrefetchable: false } as const;
+ * const region = topology.io('e1000.registers', 0x2_0000n, {});
+ * bus.add({ device: 3 }, new PciFunction('e1000', { config, bars: [{ layout, backing: { region } }] }));
+ *
+ * const nic = requesterId({ device: 3 });
+ * bus.writeConfig(nic, configRegister.command, 2, commandBit.memory);
+ * bus.writeConfig(nic, configRegister.bar0, 4, 0xfebc_0000);
+ * memory.lookup(0xfebc_0000n)?.region.name; // => 'e1000.registers'
+ * // Where RAM is, a BAR doesn't show.
+ * bus.writeConfig(nic, configRegister.bar0, 4, 0x4000_0000);
+ * memory.lookup(0x4000_0000n)?.region.name; // => 'pc.ram'
+ * topology.close();
+ * ```
  */
 export class PciBus {
   /** Takes what guests cause to be said. */
@@ -141,9 +219,14 @@ export class PciBus {
     this.#functions.get(id)?.writeConfig(offset, size, value);
   }
 
-  /** Resets all functions. */
+  /**
+   * Resets all functions, by one transaction: no device hears of it before the BARs of all are gone.
+   *
+   * @throws `ERR_TRANSACTION_OPEN`, `ERR_CHANGE_IN_LISTENER`
+   */
   reset(): void {
-    for (const pci of this.#functions.values()) pci.reset();
+    this.space.topology.assertSettled('a bus is reset');
+    resetTogether([...this.#functions.values()], this.space);
   }
 
   /** What there is to say of the present state. */

@@ -43,6 +43,42 @@ interface Telling {
  *
  * Where a BAR is follows from the registers. A guest's write changes those in any case, and never throws: what a listener
  * refuses leaves the BAR out, with a reason ({@link PciBar.refusal}).
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import {
+ *   type BarBacking,
+ *   type BarLayout,
+ *   ConfigSpace,
+ *   commandBit,
+ *   configRegister,
+ *   layHeader,
+ *   PciBus,
+ *   PciFunction,
+ *   type PciFunctionOptions,
+ * } from 'flatview/pci';
+ *
+ * const topology = new MemoryTopology();
+ * const layout: BarLayout = { index: 0, kind: 'memory', size: 0x2_0000n, is64Bit: false, isPrefetchable: false };
+ * const backing: BarBacking = { region: topology.io('e1000.registers', 0x2_0000n, {}) };
+ * const config = new ConfigSpace();
+ * layHeader(config, { vendorId: 0x8086, deviceId: 0x100e, classCode: 0x02_0000 });
+ * const options: PciFunctionOptions = { config, bars: [{ layout, backing }] };
+ * const nic = new PciFunction('e1000', options);
+ * new PciBus({ memory: topology.container('pci', 1n << 64n) }).add({ device: 3 }, nic);
+ *
+ * // A guest sizes the BAR, and puts it somewhere.
+ * nic.writeConfig(configRegister.bar0, 4, 0xffff_ffff);
+ * nic.readConfig(configRegister.bar0, 4); // => 0xfffe_0000
+ * nic.writeConfig(configRegister.bar0, 4, 0xfebc_0000);
+ * nic.writeConfig(configRegister.command, 2, commandBit.memory);
+ * backing.region.address; // => 0xfebc_0000n
+ *
+ * nic.reset();
+ * backing.region.parent; // => undefined
+ * topology.close();
+ * ```
  */
 export class PciFunction {
   /** Names it in messages. */
@@ -136,9 +172,14 @@ export class PciFunction {
    */
   reset(): void {
     this.#host?.space.topology.assertSettled(`${this.name} is reset`);
+    resetTogether([this], this.#host?.space);
+  }
+
+  /** @internal Its registers are reset; nothing has followed yet. */
+  resetRegisters(): void {
     this.config.restore(this.#initial);
     this.#untold.clear();
-    this.#follow('reset', (device) => device.reset?.());
+    this.#expect('reset', (device) => device.reset?.());
   }
 
   /** @internal Says where its BARs decode now, to themselves. */
@@ -177,26 +218,41 @@ export class PciFunction {
    * has not taken. Both are tried again at the next write.
    */
   #follow(what: string, tell: Telling['tell']): void {
+    this.#expect(what, tell);
+    const space = this.#host?.space;
+    if (this.isAnyToGo) space?.settle(this.bars);
+    if (this.hear()) space?.settle(this.barsToSettle);
+  }
+
+  /** Says where the BARs decode now, and what the device is to hear of it. */
+  #expect(what: string, tell: Telling['tell']): void {
     const decoded = this.bars.map(({ decode }) => decode.address !== undefined);
     this.decode();
     const starts = this.bars.some(({ decode }, i) => !decoded[i] && decode.address !== undefined);
     this.#untold.set(what, { tell, starts });
-    const space = this.#host?.space;
-    if (this.#isAnyToGo) space?.settle(this.bars);
-    this.#waits = this.#isAnyToGo;
-    if (this.#waits) return;
-    this.#tellAll();
-    const isDeaf = this.#untold.size > 0;
-    space?.settle(isDeaf ? this.bars.filter(({ address }) => address !== undefined) : this.bars);
   }
 
-  get #isAnyToGo(): boolean {
+  /** @internal Has the device hear what it is to hear, unless a BAR that is to go is still there. Whether it did. */
+  hear(): boolean {
+    this.#waits = this.isAnyToGo;
+    if (!this.#waits) this.#tellAll();
+    return !this.#waits;
+  }
+
+  /** @internal The BARs that may go where they decode: all, or those that are somewhere, if the device would not hear of others. */
+  get barsToSettle(): readonly PciBar[] {
+    const isDeaf = this.#untold.size > 0;
+    return isDeaf ? this.bars.filter(({ address }) => address !== undefined) : this.bars;
+  }
+
+  /** @internal Whether a BAR is somewhere that decodes nowhere any more. */
+  get isAnyToGo(): boolean {
     return this.bars.some((bar) => bar.isToGo);
   }
 
   /** A BAR is where it is to be: if it is the last one that the device waited for, it hears now what it is to hear. */
   #release(): void {
-    if (!this.#waits || this.#isAnyToGo) return;
+    if (!this.#waits || this.isAnyToGo) return;
     this.#waits = false;
     this.#tellAll();
   }
@@ -232,4 +288,19 @@ export class PciFunction {
       return error;
     }
   }
+}
+
+/**
+ * @internal Resets functions whose BARs are in `space`: one transaction takes the BARs of all of them away, then their devices
+ * hear of it. A second one brings those that decode by what the registers were at first, if there are any.
+ */
+export function resetTogether(
+  functions: readonly PciFunction[],
+  space: BarSpace | undefined,
+): void {
+  for (const pci of functions) pci.resetRegisters();
+  const bars = functions.flatMap((pci) => pci.bars);
+  space?.settle(bars.filter(({ decode }) => decode.address === undefined));
+  const heard = functions.filter((pci) => pci.hear());
+  space?.settle(heard.flatMap(({ barsToSettle }) => barsToSettle));
 }

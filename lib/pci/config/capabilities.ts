@@ -3,7 +3,19 @@ import { FlatviewError } from '../../errors.js';
 import { configRegister, conventionalSize, headerSize, statusBit } from './config-registers.js';
 import type { ConfigSpace } from './config-space.js';
 
-/** Identifiers of capabilities (PCI Code and ID Assignment Specification). */
+/**
+ * Identifiers of capabilities (PCI Code and ID Assignment Specification).
+ *
+ * @example
+ * ```ts
+ * import { addPowerManagement, ConfigSpace, capabilityId, findCapability } from 'flatview/pci';
+ *
+ * const config = new ConfigSpace();
+ * addPowerManagement(config);
+ * findCapability(config, capabilityId.powerManagement); // => 0x40
+ * findCapability(config, capabilityId.msix); // => undefined
+ * ```
+ */
 export const capabilityId = {
   powerManagement: 0x01,
   msi: 0x05,
@@ -34,6 +46,22 @@ const mostCapabilities = (conventionalSize - headerSize) / 4;
  *
  * @returns Its offset.
  * @throws `ERR_INVALID_ARGUMENT`: there is no room for it, or it is not to be there.
+ *
+ * @example
+ * ```ts
+ * import { addCapability, type Capability, ConfigSpace, capabilityId } from 'flatview/pci';
+ *
+ * const config = new ConfigSpace();
+ * const express: Capability = { id: capabilityId.express, size: 0x3c };
+ * const at = addCapability(config, express);
+ * at; // => 0x40
+ * // Version 2, an endpoint.
+ * config.set(at + 2, 2, 0x0002);
+ * config.read(at, 4); // => 0x0002_0010
+ *
+ * // Those bytes are taken now.
+ * addCapability(config, { id: capabilityId.msi, size: 14, offset: 0x70 }); // throws ERR_INVALID_ARGUMENT
+ * ```
  */
 export function addCapability(config: ConfigSpace, capability: Capability): number {
   const { capabilitiesPointer: pointer, status } = configRegister;
@@ -48,7 +76,22 @@ export function addCapability(config: ConfigSpace, capability: Capability): numb
   return offset;
 }
 
-/** The offset of the first capability of this kind; `undefined` where there is none. */
+/**
+ * The offset of the first capability of this kind; `undefined` where there is none.
+ *
+ * @example
+ * ```ts
+ * import { addVendorCapability, ConfigSpace, capabilityId, findCapability } from 'flatview/pci';
+ *
+ * // Virtio has several of the vendor's kind. The one that was added last is the first in the list.
+ * const config = new ConfigSpace();
+ * const common = addVendorCapability(config, new Uint8Array(13));
+ * const notify = addVendorCapability(config, new Uint8Array(17));
+ * findCapability(config, capabilityId.vendor); // => notify
+ * // Its pointer leads to the next one, as in each capability.
+ * config.read(notify + 1, 1); // => common
+ * ```
+ */
 export function findCapability(config: ConfigSpace, id: number): number | undefined {
   let at = config.get(configRegister.capabilitiesPointer, 1);
   for (let seen = 0; at >= headerSize && seen < mostCapabilities; seen++) {
@@ -64,6 +107,20 @@ export function findCapability(config: ConfigSpace, id: number): number | undefi
  * @param version 4 bits.
  * @returns Its offset.
  * @throws As {@link addCapability}; also where the configuration space has 256 bytes.
+ *
+ * @example
+ * ```ts
+ * import { addExtendedCapability, ConfigSpace } from 'flatview/pci';
+ *
+ * // A serial number: an identifier of 64 bits.
+ * const serialNumber = { id: 0x0003, size: 12 };
+ * const config = new ConfigSpace(4096);
+ * const at = addExtendedCapability(config, serialNumber, 1);
+ * config.set(at + 4, 4, 0xff12_3456);
+ * config.set(at + 8, 4, 0x5254_00ff);
+ * config.read(0x100, 4); // => 0x0001_0003
+ * addExtendedCapability(new ConfigSpace(256), serialNumber, 1); // throws ERR_INVALID_ARGUMENT
+ * ```
  */
 export function addExtendedCapability(
   config: ConfigSpace,

@@ -10,6 +10,27 @@ const addressBits = { enable: 0x8000_0000, function: 0x00ff_ff00, register: 0x00
 /**
  * The two ports by which PCs reach the first 256 bytes of each configuration space: CONFIG_ADDRESS at 0xcf8, which takes accesses
  * of four bytes only, and CONFIG_DATA at 0xcfc.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { ConfigPorts, ConfigSpace, layHeader, PciBus, PciFunction } from 'flatview/pci';
+ *
+ * const topology = new MemoryTopology();
+ * const io = topology.container('I/O', 0x1_0000n);
+ * const bus = new PciBus({ memory: topology.container('pci', 1n << 64n), io });
+ * const config = new ConfigSpace();
+ * layHeader(config, { vendorId: 0x8086, deviceId: 0x100e, classCode: 0x02_0000 });
+ * bus.add({ device: 3 }, new PciFunction('e1000', { config }));
+ *
+ * io.addSubregion(0xcf8n, new ConfigPorts(bus).region);
+ * const ports = topology.addressSpace('I/O', io);
+ * // Device 3, register 0.
+ * ports.write(0xcf8n, 4, 0x8000_1800n);
+ * ports.read(0xcfcn, 4).value; // => 0x100e_8086n
+ * ports.read(0xcfen, 2).value; // => 0x100en
+ * topology.close();
+ * ```
  */
 export class ConfigPorts {
   /** Eight ports, to be put at 0xcf8. */

@@ -24,6 +24,28 @@ export interface RegisterRule {
  *
  * Two pairs of methods: `get` and `set` are the device's, who may change anything, and is told when it is wrong; `read` and
  * `write` are the guest's, and take whatever comes.
+ *
+ * @example
+ * ```ts
+ * import { type ConfigSize, ConfigSpace, configRegister, type RegisterRule } from 'flatview/pci';
+ *
+ * const express: ConfigSize = 4096;
+ * const config = new ConfigSpace(express);
+ *
+ * // The device knows cache lines of 64 bytes (16 dwords); any other size is to be taken as 0 (6.2.4).
+ * const offset = configRegister.cacheLineSize;
+ * const lineSize: RegisterRule = { offset, size: 1, accept: (next) => (next === 16 ? 16 : 0) };
+ * config.makeWritable(offset, 1, 0xff);
+ * config.addRule(lineSize);
+ * config.write(offset, 1, 16);
+ * config.read(offset, 1); // => 16
+ * config.write(offset, 1, 8);
+ * config.read(offset, 1); // => 0
+ *
+ * // A guest may ask for anything. A device that does has a bug.
+ * config.read(0x1000, 4); // => 0xffff_ffff
+ * config.get(0x1000, 4); // throws ERR_ADDRESS_RANGE
+ * ```
  */
 export class ConfigSpace {
   /** In bytes: 256, or 4096 of PCI Express. */

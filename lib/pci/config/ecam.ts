@@ -21,6 +21,27 @@ export interface EcamOptions {
  * as all ones.
  *
  * @throws As {@link MemoryTopology.io}.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { ConfigSpace, type EcamOptions, ecam, layHeader, PciBus, PciFunction } from 'flatview/pci';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * const memory = topology.addressSpace('memory', system);
+ * const bus = new PciBus({ memory: system });
+ * const config = new ConfigSpace(4096);
+ * layHeader(config, { vendorId: 0x8086, deviceId: 0x10d3, classCode: 0x02_0000 });
+ * bus.add({ bus: 1, device: 2 }, new PciFunction('e1000e', { config }));
+ *
+ * // 64 bus numbers, 1 MiB each: 00 to 3f.
+ * const options: EcamOptions = { busCount: 64 };
+ * system.addSubregion(0xe000_0000n, ecam(bus, options));
+ * memory.read(0xe000_0000n + (1n << 20n) + (2n << 15n), 4).value; // => 0x10d3_8086n
+ * memory.read(0xe000_0000n, 4).value; // => 0xffff_ffffn
+ * topology.close();
+ * ```
  */
 export function ecam(bus: PciBus, options: EcamOptions = {}): IoRegion {
   const { firstBus = 0, busCount = busNumbers - firstBus } = options;

@@ -23,7 +23,28 @@ export interface FunctionIdentity {
 
 const multiFunction = 0x80;
 
-/** Makes the header of an endpoint: its identity, and registers that a guest can write. */
+/**
+ * Makes the header of an endpoint: its identity, and registers that a guest can write.
+ *
+ * @example
+ * ```ts
+ * import { ConfigSpace, configRegister, type FunctionIdentity, layHeader } from 'flatview/pci';
+ *
+ * const isaBridge: FunctionIdentity = {
+ *   vendorId: 0x8086,
+ *   deviceId: 0x2918,
+ *   classCode: 0x06_0100,
+ *   isMultiFunction: true,
+ * };
+ * const config = new ConfigSpace();
+ * layHeader(config, isaBridge);
+ * config.read(configRegister.classCode, 3); // => 0x06_0100
+ * config.read(configRegister.headerType, 1); // => 0x80
+ * // Who it is no guest can change.
+ * config.write(configRegister.deviceId, 2, 0x1234);
+ * config.read(configRegister.deviceId, 2); // => 0x2918
+ * ```
+ */
 export function layHeader(config: ConfigSpace, identity: FunctionIdentity): void {
   const { classCode = 0, revisionId = 0, subsystemVendorId = 0, subsystemId = 0 } = identity;
   const { interruptPin = 0, isMultiFunction = false } = identity;

@@ -39,6 +39,21 @@ const mostVectors = 2048;
  *
  * @returns Its offset.
  * @throws `ERR_INVALID_ARGUMENT`
+ *
+ * @example
+ * ```ts
+ * import { addMsix, ConfigSpace, type MsixCapability, type MsixPlace } from 'flatview/pci';
+ *
+ * const table: MsixPlace = { bar: 0, offset: 0x2000 };
+ * const pendingBits: MsixPlace = { bar: 0, offset: 0x3000 };
+ * const nvme: MsixCapability = { vectors: 65, table, pendingBits };
+ * const config = new ConfigSpace();
+ * const at = addMsix(config, nvme);
+ * // Message control says one less than there are; a guest sets enable and the function mask, and nothing else.
+ * config.read(at + 2, 2); // => 64
+ * config.write(at + 2, 2, 0xffff);
+ * config.read(at + 2, 2); // => 0xc040
+ * ```
  */
 export function addMsix(config: ConfigSpace, msix: MsixCapability): number {
   const { vectors, table, pendingBits, offset } = msix;

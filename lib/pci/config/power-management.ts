@@ -32,6 +32,25 @@ export interface PowerManagementOptions {
  *
  * @returns Its offset.
  * @throws As {@link addCapability}.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   addPowerManagement,
+ *   ConfigSpace,
+ *   type PowerManagementOptions,
+ *   powerStateAt,
+ * } from 'flatview/pci';
+ *
+ * const options: PowerManagementOptions = { d1: true };
+ * const config = new ConfigSpace();
+ * const at = addPowerManagement(config, options);
+ * config.write(at + 4, 2, 1);
+ * powerStateAt(config, at); // => 1
+ * // D2 isn't offered: it stays in D1.
+ * config.write(at + 4, 2, 2);
+ * powerStateAt(config, at); // => 1
+ * ```
  */
 export function addPowerManagement(
   config: ConfigSpace,
@@ -63,7 +82,31 @@ export function layPowerControl(config: ConfigSpace, at: number): void {
   });
 }
 
-/** The state that a function is in, of which the capability is at `offset`. */
+/**
+ * The state that a function is in, of which the capability is at `offset`.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   addPowerManagement,
+ *   ConfigSpace,
+ *   decodeBar,
+ *   type PowerState,
+ *   powerStateAt,
+ * } from 'flatview/pci';
+ *
+ * const config = new ConfigSpace();
+ * const at = addPowerManagement(config);
+ * const asleep: PowerState = 3;
+ * config.write(at + 4, 2, asleep);
+ * powerStateAt(config, at); // => 3
+ *
+ * // So its BARs decode nothing.
+ * const bar0 = { index: 0, kind: 'memory', size: 0x1000n, is64Bit: false, isPrefetchable: false } as const;
+ * const rules = { memoryEnd: 1n << 64n, ioEnd: 0x1_0000n, allowsZero: false };
+ * decodeBar(config, bar0, powerStateAt(config, at), rules); // => { reason: 'asleep' }
+ * ```
+ */
 export function powerStateAt(config: ConfigSpace, offset: number): PowerState {
   return (config.get(offset + register.control, 1) & control.powerState) as PowerState;
 }

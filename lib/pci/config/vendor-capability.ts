@@ -10,6 +10,19 @@ const headerSize = 3;
  *
  * @returns Its offset; the bytes begin 3 behind it.
  * @throws As {@link addCapability}.
+ *
+ * @example
+ * ```ts
+ * import { addVendorCapability, ConfigSpace } from 'flatview/pci';
+ *
+ * // Where virtio has its common configuration: 0x38 bytes from the beginning of BAR 4 on.
+ * const common = Uint8Array.of(1, 4, 0, 0, 0, 0, 0, 0, 0, 0x38, 0, 0, 0);
+ * const config = new ConfigSpace();
+ * const at = addVendorCapability(config, common);
+ * // The length counts the three bytes of the header, too.
+ * config.read(at + 2, 1); // => 16
+ * config.read(at + 3, 2); // => 0x0401
+ * ```
  */
 export function addVendorCapability(
   config: ConfigSpace,

@@ -8,6 +8,30 @@ import type { MsixLayout } from './msix-layout.js';
 /**
  * Whether the guest finds the MSI-X table elsewhere than the device has it: `off`; in a given BAR, which is made or doubled;
  * or `auto`, where it shares a page with something that would be mapped without it.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { AssignedPciDevice, type MsixRelocation } from 'flatview/pci';
+ * import { SimulatedVfio } from 'flatview/simulated';
+ *
+ * // A host with pages of 64 KiB: the only page of BAR 0 has the table in it, so a guest could be given none of it.
+ * const card = { name: '0000:05:00.0', group: 5, cdev: 'vfio0', vendorId: 0x144d, deviceId: 0xa808 };
+ * const bars = [{ index: 0, kind: 'memory', size: 0x1_0000n }] as const;
+ * const msix = { vectors: 32, tableBar: 0, tableOffset: 0x8000n, pendingOffset: 0x9000n } as const;
+ * const host = new SimulatedVfio({ pageSize: 0x1_0000n, devices: [{ ...card, bars, msix }] });
+ * const device = host.openCdev('vfio0').bind(host.openIommufd());
+ * const topology = new MemoryTopology();
+ * const msixRelocation: MsixRelocation = 'auto';
+ * const { pageSize } = host;
+ * const assigned = new AssignedPciDevice({ topology, device, pageSize, msixRelocation });
+ *
+ * // The guest finds a BAR of twice the size, and the table in its upper half.
+ * const [bar] = assigned.bars;
+ * bar?.layout.size; // => 0x2_0000n
+ * bar?.windows.map(({ address }) => address); // => [0x1_0000n, 0x1_0200n]
+ * topology.close();
+ * ```
  */
 export type MsixRelocation = 'off' | 'auto' | 0 | 1 | 2 | 3 | 4 | 5;
 

@@ -40,6 +40,28 @@ const vectorMasked = 1;
 /**
  * The MSI-X table and pending bits that the guest sees (PCI Local Bus Specification 3.0, 6.8.2): the real ones belong to the host's
  * kernel. Whatever a guest writes is taken; only {@link fire} is for the embedder.
+ *
+ * @example
+ * ```ts
+ * import { type MsiMessage, Msix, type MsixHandler, type MsixState } from 'flatview/pci';
+ *
+ * const sent = new Map<number, MsiMessage>();
+ * const handler: MsixHandler = { send: (vector, message) => sent.set(vector, message) };
+ * const msix = new Msix(4, handler);
+ * msix.setControl(0x8000);
+ *
+ * // All vectors are masked at first.
+ * msix.fire(1);
+ * msix.isPending(1); // => true
+ * // The guest programs vector 1: address, data, and no mask.
+ * msix.writeTable(0x10, 0xfee0_0000n, 8);
+ * msix.writeTable(0x18, 0x41n, 4);
+ * msix.writeTable(0x1c, 0n, 4);
+ * sent; // => new Map([[1, { address: 0xfee0_0000n, data: 0x41 }]])
+ *
+ * const state: MsixState = msix.save();
+ * new Msix(8, handler).restore(state); // throws ERR_INVALID_ARGUMENT
+ * ```
  */
 export class Msix {
   /** How many vectors the table has, 1 to 2048. */
@@ -161,6 +183,7 @@ export class Msix {
   /**
    * Makes the state what {@link save} gave. Vectors that may fire are told; pending ones that may fire do.
    *
+   * @param state Of a table with as many vectors.
    * @throws `ERR_INVALID_ARGUMENT`: it has another number of vectors. Then nothing changes.
    */
   restore({ table, pendingBits, control }: MsixState): void {

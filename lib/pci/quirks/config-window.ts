@@ -1,5 +1,4 @@
 import type { MemoryRegionOps } from '../../memory/access/memory-region-ops.js';
-import type { AccessWidth } from '../../memory/host-memory.js';
 import type { BarIndex } from '../bars/bar.js';
 import type { Quirk, QuirkBar, QuirkDevice, QuirkMatch } from './quirk.js';
 
@@ -21,7 +20,51 @@ export interface ConfigWindow {
   readonly size: number;
 }
 
-/** A quirk for a device with such a window: all else that it shows is left to the device. */
+/**
+ * A quirk for a device with such a window: all else that it shows is left to the device.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import {
+ *   AssignedPciDevice,
+ *   type ConfigWindow,
+ *   commandBit,
+ *   configRegister,
+ *   configWindow,
+ *   PciBus,
+ * } from 'flatview/pci';
+ * import { SimulatedVfio } from 'flatview/simulated';
+ *
+ * const window: ConfigWindow = {
+ *   name: 'config window',
+ *   match: { vendorId: 0x1002, baseClass: 3 },
+ *   bar: 4,
+ *   addressOffset: 0n,
+ *   dataOffset: 4n,
+ *   start: 0x4000,
+ *   size: 0x1000,
+ * };
+ * const card = { name: '0000:01:00.0', group: 1, cdev: 'vfio0', vendorId: 0x1002, deviceId: 0x67df };
+ * const bars = [{ index: 4, kind: 'io', size: 0x100n }] as const;
+ * const host = new SimulatedVfio({ devices: [{ ...card, classCode: 0x03_0000, bars }] });
+ * const device = host.openCdev('vfio0').bind(host.openIommufd());
+ * const topology = new MemoryTopology();
+ * const quirks = [configWindow(window)];
+ * const assigned = new AssignedPciDevice({ topology, device, pageSize: host.pageSize, quirks });
+ *
+ * const io = topology.container('I/O', 0x1_0000n);
+ * const ports = topology.addressSpace('I/O', io);
+ * const bus = new PciBus({ memory: topology.container('pci', 1n << 64n), io });
+ * bus.add({ device: 1 }, assigned.function);
+ * assigned.function.writeConfig(configRegister.bar0 + 4 * 4, 4, 0xc000);
+ * assigned.function.writeConfig(configRegister.command, 2, commandBit.io);
+ * // By the two ports a driver reads the register of BAR 4: it finds where the guest has the BAR.
+ * ports.write(0xc000n, 4, 0x4020n);
+ * ports.read(0xc004n, 4).value; // => 0xc001n
+ * topology.close();
+ * ```
+ */
 export function configWindow(window: ConfigWindow): Quirk {
   const { name, match, bar, addressOffset, dataOffset } = window;
   return {
@@ -30,7 +73,8 @@ export function configWindow(window: ConfigWindow): Quirk {
     windows: (device) => {
       const below = device.bar(bar);
       if (below === undefined) return [];
-      const state = new WindowState(window, device, below);
+      const latches = device.latches({ selected: undefined });
+      const state = new WindowState(window, device, below, latches);
       return [
         { name: `${name} address`, bar, offset: addressOffset, size: 4n, ops: state.addressOps },
         { name: `${name} data`, bar, offset: dataOffset, size: 4n, ops: state.dataOps },
@@ -39,28 +83,33 @@ export function configWindow(window: ConfigWindow): Quirk {
   };
 }
 
+interface WindowLatches {
+  /** Where in configuration space the window is; `undefined` where the device answers. */
+  selected: number | undefined;
+}
+
 class WindowState {
   readonly #window: ConfigWindow;
   readonly #device: QuirkDevice;
   readonly #below: QuirkBar;
-  /** Where in configuration space the window is; `undefined` where the device answers. */
-  #selected: number | undefined;
+  readonly #latches: WindowLatches;
 
-  constructor(window: ConfigWindow, device: QuirkDevice, below: QuirkBar) {
+  constructor(window: ConfigWindow, device: QuirkDevice, below: QuirkBar, latches: WindowLatches) {
     this.#window = window;
     this.#device = device;
     this.#below = below;
+    this.#latches = latches;
   }
 
   get addressOps(): MemoryRegionOps {
     const { addressOffset, start, size } = this.#window;
     return {
-      read: (offset, width) => this.#below.read(addressOffset + offset, width as AccessWidth),
+      read: (offset, width) => this.#below.read(addressOffset + offset, width),
       write: (offset, value, width) => {
-        this.#below.write(addressOffset + offset, value, width as AccessWidth);
+        this.#below.write(addressOffset + offset, value, width);
         // The device puts together what comes in pieces: so does who asks it.
         const address = Number(this.#below.read(addressOffset, 4)) - start;
-        this.#selected = address >= 0 && address < size ? address : undefined;
+        this.#latches.selected = address >= 0 && address < size ? address : undefined;
       },
       ...fourBytes,
     };
@@ -69,14 +118,17 @@ class WindowState {
   get dataOps(): MemoryRegionOps {
     const { dataOffset } = this.#window;
     return {
-      read: (offset, width) =>
-        this.#selected === undefined
-          ? this.#below.read(dataOffset + offset, width as AccessWidth)
-          : this.#device.config.read(this.#selected + Number(offset), width),
+      read: (offset, width) => {
+        const { selected } = this.#latches;
+        return selected === undefined
+          ? this.#below.read(dataOffset + offset, width)
+          : this.#device.config.read(selected + Number(offset), width);
+      },
       write: (offset, value, width) => {
-        if (this.#selected === undefined) {
-          this.#below.write(dataOffset + offset, value, width as AccessWidth);
-        } else this.#device.config.write(this.#selected + Number(offset), width, Number(value));
+        const { selected } = this.#latches;
+        if (selected === undefined) {
+          this.#below.write(dataOffset + offset, value, width);
+        } else this.#device.config.write(selected + Number(offset), width, Number(value));
       },
       ...fourBytes,
     };

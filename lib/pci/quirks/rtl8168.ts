@@ -1,5 +1,4 @@
 import type { MemoryRegionOps } from '../../memory/access/memory-region-ops.js';
-import type { AccessWidth } from '../../memory/host-memory.js';
 import type { Msix } from '../msix/msix.js';
 import type { Quirk, QuirkBar } from './quirk.js';
 
@@ -30,10 +29,10 @@ const msixTable = 0x0001_0000;
 export const rtl8168: Quirk = {
   name: 'rtl8168 msix window',
   match: { vendorId: 0x10ec, deviceIds: [0x8168] },
-  windows: ({ bar, msix }) => {
+  windows: ({ bar, msix, latches }) => {
     const below = bar(2);
     if (below === undefined || msix === undefined) return [];
-    const window = new TableWindow(below, msix);
+    const window = new TableWindow(below, msix, latches({ address: undefined, data: 0 }));
     return [
       { name: 'rtl8168 msix data', bar: 2, offset: dataOffset, size: 4n, ops: window.dataOps },
       {
@@ -47,27 +46,34 @@ export const rtl8168: Quirk = {
   },
 };
 
+/** The registers, as far as they are emulated. */
+interface TableLatches {
+  /** What the address register reads as, while it is an address in the table. */
+  address: number | undefined;
+  data: number;
+}
+
 class TableWindow {
   readonly #below: QuirkBar;
   readonly #msix: Msix;
-  /** What the address register reads as, while it is an address in the table. */
-  #address: number | undefined;
-  #data = 0n;
+  readonly #latches: TableLatches;
 
-  constructor(below: QuirkBar, msix: Msix) {
+  constructor(below: QuirkBar, msix: Msix, latches: TableLatches) {
     this.#below = below;
     this.#msix = msix;
+    this.#latches = latches;
   }
 
   get addressOps(): MemoryRegionOps {
     return {
-      read: (offset, size) =>
-        this.#address === undefined
-          ? this.#below.read(addressOffset + offset, size as AccessWidth)
-          : BigInt(this.#address) >> (8n * offset),
+      read: (offset, size) => {
+        const { address } = this.#latches;
+        if (address !== undefined) return BigInt(address) >> (8n * offset);
+        return this.#below.read(addressOffset + offset, size);
+      },
       write: (offset, value, size) => {
         if (size === 4) this.#select(Number(value));
-        else this.#below.write(addressOffset + offset, value, size as AccessWidth);
+        else this.#below.write(addressOffset + offset, value, size);
       },
       ...upToFourBytes,
     };
@@ -75,14 +81,15 @@ class TableWindow {
 
   get dataOps(): MemoryRegionOps {
     return {
-      read: (offset, size) =>
-        this.#address === undefined
-          ? this.#below.read(dataOffset + offset, size as AccessWidth)
-          : this.#data >> (8n * offset),
+      read: (offset, size) => {
+        const { address, data } = this.#latches;
+        if (address !== undefined) return BigInt(data) >> (8n * offset);
+        return this.#below.read(dataOffset + offset, size);
+      },
       // The device gets it, too: alone it has no effect, and what it is for is said only then.
       write: (offset, value, size) => {
-        if (size === 4) this.#data = value;
-        this.#below.write(dataOffset + offset, value, size as AccessWidth);
+        if (size === 4) this.#latches.data = Number(value);
+        this.#below.write(dataOffset + offset, value, size);
       },
       ...upToFourBytes,
     };
@@ -91,15 +98,15 @@ class TableWindow {
   /** The transfer is over at once: the flag is the opposite of what was written. */
   #select(value: number): void {
     if ((value & addressBit.kind) !== msixTable) {
-      this.#address = undefined;
+      this.#latches.address = undefined;
       this.#below.write(addressOffset, BigInt(value), 4);
       return;
     }
     const offset = value & addressBit.offset;
     const isWrite = (value & addressBit.flag) !== 0;
-    if (isWrite) this.#msix.writeTable(offset, this.#data, 4);
-    else this.#data = this.#msix.readTable(offset, 4);
-    this.#address = (value ^ addressBit.flag) >>> 0;
+    if (isWrite) this.#msix.writeTable(offset, BigInt(this.#latches.data), 4);
+    else this.#latches.data = Number(this.#msix.readTable(offset, 4));
+    this.#latches.address = (value ^ addressBit.flag) >>> 0;
   }
 }
 

@@ -18,7 +18,39 @@ export interface SimulatedRegistersSource {
   readonly config: SimulatedConfigSpace;
 }
 
-/** A base address register of a simulated device. */
+/**
+ * A base address register of a simulated device.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   type SimulatedBar,
+ *   type SimulatedRegisters,
+ *   type SimulatedRegistersSource,
+ *   SimulatedVfio,
+ * } from 'flatview/simulated';
+ *
+ * // Doorbells count; all else is memory.
+ * let rings = 0;
+ * const registers = ({ bytes }: SimulatedRegistersSource): SimulatedRegisters => ({
+ *   read: (offset, width) => bytes.load(offset, width),
+ *   write: (offset, value, width) => {
+ *     if (offset >= 0x1000n) rings++;
+ *     else bytes.store(offset, width, value);
+ *   },
+ * });
+ * const bar0: SimulatedBar = { index: 0, kind: 'memory', size: 0x2000n, registers };
+ * const nvme = { name: '0000:05:00.0', group: 12, cdev: 'vfio0', vendorId: 0x144d, deviceId: 0xa808 };
+ * const host = new SimulatedVfio({ devices: [{ ...nvme, bars: [bar0] }] });
+ * using iommufd = host.openIommufd();
+ * using cdev = host.openCdev('vfio0');
+ * using device = cdev.bind(iommufd);
+ * device.write(0, 0x14n, 1n, 4);
+ * device.write(0, 0x1008n, 5n, 4);
+ * device.read(0, 0x14n, 4); // => 1n
+ * rings; // => 1
+ * ```
+ */
 export interface SimulatedBar {
   /** Which BAR it is. */
   readonly index: BarIndex;
@@ -65,7 +97,49 @@ export interface SimulatedCapability {
   readonly bytes: Uint8Array;
 }
 
-/** A PCI function of a simulated host. */
+/**
+ * A PCI function of a simulated host.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   type SimulatedCapability,
+ *   type SimulatedDeviceDescription,
+ *   type SimulatedMsix,
+ *   SimulatedVfio,
+ * } from 'flatview/simulated';
+ *
+ * const msix: SimulatedMsix = {
+ *   vectors: 33,
+ *   tableBar: 0,
+ *   tableOffset: 0x3000n,
+ *   pendingOffset: 0x2000n,
+ * };
+ * const vendorSpecific: SimulatedCapability = { id: 0x09, bytes: Uint8Array.of(4, 0x5a) };
+ * const nvme: SimulatedDeviceDescription = {
+ *   name: '0000:05:00.0',
+ *   group: 12,
+ *   cdev: 'vfio0',
+ *   vendorId: 0x144d,
+ *   deviceId: 0xa808,
+ *   classCode: 0x01_08_02,
+ *   bars: [{ index: 0, kind: 'memory', size: 0x4000n, is64Bit: true }],
+ *   msix,
+ *   capabilities: [vendorSpecific],
+ *   isExpress: true,
+ * };
+ * const { config } = new SimulatedVfio({ devices: [nvme] }).device('0000:05:00.0');
+ * config.size; // => 4096
+ * config.read(0x9, 3); // => 0x01_08_02n
+ *
+ * // Power management, PCI Express, MSI-X, vendor-specific.
+ * const ids: bigint[] = [];
+ * for (let at = config.read(0x34, 1); at !== 0n; at = config.read(Number(at) + 1, 1)) {
+ *   ids.push(config.read(Number(at), 1));
+ * }
+ * ids; // => [0x1n, 0x10n, 0x11n, 0x9n]
+ * ```
+ */
 export interface SimulatedDeviceDescription {
   /** As sysfs calls it, such as `0000:05:00.0`. */
   readonly name: string;

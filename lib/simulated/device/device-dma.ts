@@ -16,7 +16,40 @@ export type SimulatedDma =
       readonly why: 'closed' | 'not-master' | 'detached' | 'unmapped' | 'protected';
     };
 
-/** A part of the memory that an access reached. */
+/**
+ * A part of the memory that an access reached.
+ *
+ * @example
+ * ```ts
+ * import { type BarPiece, type DmaPiece, type HostPiece, SimulatedVfio } from 'flatview/simulated';
+ * import { vfioExtension, vfioPciRegion } from 'flatview/vfio';
+ *
+ * // Peer to peer: the NIC reads the memory of the GPU.
+ * const gpu = { name: '0000:01:00.0', group: 3, vendorId: 0x10de, deviceId: 0x2204 };
+ * const nic = { name: '0000:02:00.0', group: 4, vendorId: 0x15b3, deviceId: 0x1017, bars: [] };
+ * const bars = [{ index: 1, kind: 'memory', size: 0x1_0000n }] as const;
+ * const host = new SimulatedVfio({ devices: [{ ...gpu, bars }, nic] });
+ * using container = host.openContainer();
+ * using groupOfGpu = host.openGroup(3);
+ * using groupOfNic = host.openGroup(4);
+ * groupOfGpu.setContainer(container);
+ * container.setIommu(vfioExtension.type1v2);
+ * groupOfNic.setContainer(container);
+ * using from = groupOfGpu.openDevice('0000:01:00.0');
+ * using to = groupOfNic.openDevice('0000:02:00.0');
+ * to.write(vfioPciRegion.config, 0x4n, 0x4n, 2); // bus master
+ * using bar = from.map(1, 0x0n, 0x1_0000n);
+ * const { hostAddress, size } = bar;
+ * container.mapDma({ iova: 0xe000_0000n, size, hostAddress, read: true, write: true });
+ *
+ * const reached = host.dma('0000:02:00.0', 0xe000_2000n, 64n, false);
+ * const pieces: readonly DmaPiece[] = reached.kind === 'reached' ? reached.pieces : [];
+ * const ofBar = ({ bar }: HostPiece): BarPiece | undefined => bar;
+ * pieces.map((piece) => [ofBar(piece)?.device.name, ofBar(piece)?.region, ofBar(piece)?.offset]);
+ * // => [['0000:01:00.0', 1, 0x2000n]]
+ * pieces[0]?.isRevoked; // => false
+ * ```
+ */
 export interface DmaPiece extends HostPiece {
   /** Whether it belongs to a BAR that doesn't answer: what a driver does wrong that lets a device reach it. */
   readonly isRevoked: boolean;

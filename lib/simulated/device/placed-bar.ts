@@ -2,7 +2,30 @@ import { hex, larger, roundUp } from '../../address.js';
 import { FlatviewError } from '../../errors.js';
 import type { SimulatedBar, SimulatedDeviceDescription } from './device-description.js';
 
-/** A BAR at its place in the host's physical space. */
+/**
+ * A BAR at its place in the host's physical space.
+ *
+ * @example
+ * ```ts
+ * import { type PlacedBar, SimulatedVfio } from 'flatview/simulated';
+ *
+ * const host = new SimulatedVfio();
+ * const sound = { name: '0000:00:1b.0', group: 5, vendorId: 0x8086, deviceId: 0x2668 };
+ * const device = host.addDevice({
+ *   ...sound,
+ *   bars: [
+ *     { index: 0, kind: 'memory', size: 0x100n, hostAddress: 0x8000_1000n },
+ *     { index: 2, kind: 'memory', size: 0x800n },
+ *   ],
+ * });
+ * // Where nobody placed a BAR, it gets pages of its own behind all others.
+ * const bars: readonly PlacedBar[] = device.bars;
+ * bars.map(({ hostAddress }) => hostAddress); // => [0x8000_1000n, 0x8000_2000n]
+ *
+ * // What is placed can't overlap.
+ * host.addDevice({ ...sound, name: '0000:00:1b.1', bars }); // throws ERR_INVALID_ARGUMENT
+ * ```
+ */
 export interface PlacedBar extends SimulatedBar {
   readonly hostAddress: bigint;
 }

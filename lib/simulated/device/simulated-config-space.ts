@@ -32,6 +32,28 @@ export interface BarRegister {
 /**
  * The config space of a device as vfio-pci shows it (drivers/vfio/pci/vfio_pci_config.c): part of it is the device's, and part, such as
  * BARs, is only kept for the user; of each bit is known which, and whether it can be written.
+ *
+ * @example
+ * ```ts
+ * import { type SimulatedConfigSpace, SimulatedVfio } from 'flatview/simulated';
+ *
+ * const host = new SimulatedVfio();
+ * const nvme = { name: '0000:05:00.0', group: 12, vendorId: 0x144d, deviceId: 0xa808 };
+ * const device = host.addDevice({
+ *   ...nvme,
+ *   bars: [{ index: 0, kind: 'memory', size: 0x4000n, is64Bit: true }],
+ * });
+ * const config: SimulatedConfigSpace = device.config;
+ * config.read(0x0, 4); // => 0xa808_144dn
+ *
+ * // A BAR is sized as hardware's: the bits below its size are not there.
+ * config.write(0x10, 0xffff_ffffn, 4);
+ * config.read(0x10, 4); // => 0xffff_c004n
+ *
+ * config.isMemoryEnabled; // => true
+ * config.write(0x4, 0x4n, 2); // bus master on, memory decode off
+ * [config.isMemoryEnabled, config.isBusMaster]; // => [false, true]
+ * ```
  */
 export class SimulatedConfigSpace {
   /** In bytes: 256, or 4096 of PCI Express. */

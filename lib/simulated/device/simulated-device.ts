@@ -33,7 +33,39 @@ export interface DeviceRules {
   readonly wideAccess: boolean;
 }
 
-/** A PCI function of a simulated host, with what vfio-pci keeps of it. It is there whether anybody has opened it or not. */
+/**
+ * A PCI function of a simulated host, with what vfio-pci keeps of it. It is there whether anybody has opened it or not.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   type SimulatedDevice,
+ *   type SimulatedDeviceAccess,
+ *   SimulatedVfio,
+ * } from 'flatview/simulated';
+ * import { vfioPciRegion } from 'flatview/vfio';
+ *
+ * const host = new SimulatedVfio();
+ * const identity = { name: '0000:05:00.0', group: 12, vendorId: 0x144d, deviceId: 0xa808 };
+ * const nvme: SimulatedDevice = host.addDevice({
+ *   ...identity,
+ *   cdev: 'vfio0',
+ *   bars: [{ index: 0, kind: 'memory', size: 0x4000n }],
+ * });
+ * using iommufd = host.openIommufd();
+ * using cdev = host.openCdev('vfio0');
+ * using device = cdev.bind(iommufd);
+ * device.write(vfioPciRegion.bar0, 0x14n, 0x46_0001n, 4); // by the file
+ * using memory = device.map(vfioPciRegion.bar0, 0x0n, 0x4000n);
+ * memory.store(0x1000n, 4, 7n); // by a mapping: nobody sees that, the bytes are there
+ *
+ * const accesses: readonly SimulatedDeviceAccess[] = nvme.accesses;
+ * accesses; // => [{ kind: 'write', region: 0, offset: 0x14n, width: 4, value: 0x46_0001n }]
+ * nvme.bytesOf(0).load(0x1000n, 4); // => 7n
+ * device.reset();
+ * nvme.bytesOf(0).load(0x1000n, 4); // => 0n
+ * ```
+ */
 export class SimulatedDevice {
   /** What it was made from. */
   readonly description: SimulatedDeviceDescription;

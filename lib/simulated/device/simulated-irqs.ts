@@ -7,7 +7,29 @@ const { intx, msi, msix, error, request } = vfioPciIrq;
 /** The kinds of interrupts of which a device uses one at a time. */
 const exclusive: readonly number[] = [intx, msi, msix];
 
-/** The interrupts of a device and the eventfds that they signal (drivers/vfio/pci/vfio_pci_intrs.c). */
+/**
+ * The interrupts of a device and the eventfds that they signal (drivers/vfio/pci/vfio_pci_intrs.c).
+ *
+ * @example
+ * ```ts
+ * import { type SimulatedIrqs, SimulatedVfio } from 'flatview/simulated';
+ * import { vfioPciIrq } from 'flatview/vfio';
+ *
+ * const host = new SimulatedVfio();
+ * const nic = { name: '0000:05:00.0', group: 12, cdev: 'vfio0', vendorId: 0x8086, deviceId: 0x100e };
+ * const irqs: SimulatedIrqs = host.addDevice({ ...nic, bars: [] }).irqs;
+ * using iommufd = host.openIommufd();
+ * using cdev = host.openCdev('vfio0');
+ * using device = cdev.bind(iommufd);
+ * device.setIrqEventFds(vfioPciIrq.intx, 0, [20]);
+ *
+ * // INTx is a level: the kernel masks it until the guest has looked after the device.
+ * irqs.setIntx(true);
+ * irqs.signalled; // => [20]
+ * device.maskIrqs(vfioPciIrq.intx, 0, 1, false); // too early: it is still asserted
+ * irqs.signalled; // => [20, 20]
+ * ```
+ */
 export class SimulatedIrqs {
   /** The eventfds that were signalled, in order. */
   readonly signalled: number[] = [];

@@ -7,7 +7,33 @@ import {
 } from '../../kvm/kvm-interface.js';
 import type { Errno } from '../errno.js';
 
-/** What of the kernel and the machine decides about slots. */
+/**
+ * What of the kernel and the machine decides about slots.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { KvmMemorySlots } from 'flatview/kvm';
+ * import { SimulatedKvm, type SlotRules } from 'flatview/simulated';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * const memory = topology.addressSpace('memory', system);
+ * const old: Partial<SlotRules> = { slotCount: 2, readonlyMem: false };
+ * const slots = new KvmMemorySlots(new SimulatedKvm(old));
+ * memory.addListener(slots);
+ *
+ * system.addSubregion(0xfffc_0000n, topology.rom('pc.bios', 0x4_0000n));
+ * slots.refusals.map(({ code }) => code); // => ['readonly-unsupported']
+ * const plug = (n: bigint): void =>
+ *   system.addSubregion(n << 20n, topology.ram(`dimm${n}`, 0x8_0000n));
+ * plug(0n);
+ * plug(1n);
+ * plug(2n); // throws ERR_LISTENER_FAILED
+ * slots.slots.length; // => 2
+ * topology.close();
+ * ```
+ */
 export interface SlotRules {
   /** Bytes of a page of the host. */
   readonly pageSize: bigint;
@@ -36,7 +62,23 @@ export interface KernelSlot {
   readonly dirty: BigUint64Array | undefined;
 }
 
-/** An entry of a dirty ring. */
+/**
+ * An entry of a dirty ring.
+ *
+ * @example
+ * ```ts
+ * import { userMemoryFlag } from 'flatview/kvm';
+ * import { type DirtyRingEntry, SimulatedKvm } from 'flatview/simulated';
+ *
+ * const vm = new SimulatedKvm({ dirtyRing: true });
+ * const place = { guestAddress: 0xc000_0000n, size: 0x10_0000n, hostAddress: 0x7f00_0000_0000n };
+ * vm.setUserMemoryRegion({ slot: 2, flags: userMemoryFlag.logDirtyPages, ...place });
+ * vm.write(0xc000_5008n, 8, 1n);
+ * const entries: readonly DirtyRingEntry[] = vm.takeDirtyRing();
+ * entries; // => [{ slot: 2, page: 5n }]
+ * vm.getDirtyLog(2, new BigUint64Array(4)); // throws ERR_SYSTEM_CALL
+ * ```
+ */
 export interface DirtyRingEntry {
   /** Number of the slot, with the address space in bits 16 to 31. */
   readonly slot: number;

@@ -13,7 +13,27 @@ import { type Fault, Faults } from '../faults.js';
 import { type FileDescriptorKind, KvmIoBus } from './kvm-io-bus.js';
 import { type DirtyRingEntry, KvmSlotTable, type SlotRules } from './kvm-slot-table.js';
 
-/** What a simulated kernel and machine are like; by default like a large x86 machine with a new kernel. */
+/**
+ * What a simulated kernel and machine are like; by default like a large x86 machine with a new kernel.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   type FileDescriptorKind,
+ *   SimulatedKvm,
+ *   type SimulatedKvmOptions,
+ * } from 'flatview/simulated';
+ *
+ * // Descriptor 1 is no eventfd.
+ * const kindOf = (fd: number): FileDescriptorKind => (fd === 1 ? 'other' : 'eventfd');
+ * const options: SimulatedKvmOptions = { fileDescriptors: kindOf };
+ * const vm = new SimulatedKvm(options);
+ * const doorbell = { address: 0xfebf_3000n, length: 4, pio: false, deassign: false } as const;
+ * vm.ioEventFd({ ...doorbell, fd: 1 }); // throws ERR_SYSTEM_CALL
+ * vm.ioEventFd({ ...doorbell, fd: 20 });
+ * vm.ioEventFds.length; // => 1
+ * ```
+ */
 export interface SimulatedKvmOptions extends Partial<SlotRules> {
   /** Bits of KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 that the kernel knows. Default: both. */
   readonly manualDirtyLogProtect?: number;
@@ -31,7 +51,27 @@ export interface SimulatedCall {
   readonly errno: string | undefined;
 }
 
-/** What became of an access of the guest. */
+/**
+ * What became of an access of the guest.
+ *
+ * @example
+ * ```ts
+ * import { userMemoryFlag } from 'flatview/kvm';
+ * import { type SimulatedAccess, SimulatedKvm } from 'flatview/simulated';
+ *
+ * const vm = new SimulatedKvm();
+ * vm.setUserMemoryRegion({
+ *   slot: 4,
+ *   flags: userMemoryFlag.readonly,
+ *   guestAddress: 0xfffc_0000n,
+ *   size: 0x4_0000n,
+ *   hostAddress: 0x7f00_0000_0000n,
+ * });
+ * const fetched: SimulatedAccess = vm.read(0xffff_fff0n);
+ * fetched; // => { kind: 'memory', slot: 4, hostAddress: 0x7f00_0003_fff0n }
+ * vm.write(0xffff_fff0n, 1, 0n).kind; // => 'exit'
+ * ```
+ */
 export type SimulatedAccess =
   /** It reached memory of this process. */
   | { readonly kind: 'memory'; readonly slot: number; readonly hostAddress: bigint }
@@ -42,7 +82,33 @@ export type SimulatedAccess =
   /** The vCPU exited. */
   | { readonly kind: 'exit' };
 
-/** Where an access of the guest goes. */
+/**
+ * Where an access of the guest goes.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { KvmMemorySlots } from 'flatview/kvm';
+ * import { type SimulatedAccessOptions, SimulatedKvm } from 'flatview/simulated';
+ *
+ * const topology = new MemoryTopology();
+ * const smram = topology.ram('smram', 0x2_0000n);
+ * const system = topology.container('system', 1n << 64n);
+ * const smm = topology.container('smm', 1n << 64n);
+ * smm.addSubregion(0xa_0000n, smram);
+ *
+ * const vm = new SimulatedKvm();
+ * topology.addressSpace('memory', system).addListener(new KvmMemorySlots(vm));
+ * const slotsOfSmm = new KvmMemorySlots(vm, { addressSpaceId: 1 });
+ * topology.addressSpace('cpu-smm', smm).addListener(slotsOfSmm);
+ *
+ * // SMRAM is there in system-management mode alone.
+ * const inSmm: SimulatedAccessOptions = { addressSpaceId: 1 };
+ * vm.read(0xa_0000n, inSmm).kind; // => 'memory'
+ * vm.read(0xa_0000n).kind; // => 'exit'
+ * topology.close();
+ * ```
+ */
 export interface SimulatedAccessOptions {
   /** Number of KVM's address space. Default: 0. */
   readonly addressSpaceId?: number;
@@ -53,6 +119,41 @@ export interface SimulatedAccessOptions {
 /**
  * A VM of KVM without KVM: the kernel's rules and errors for memory slots, dirty logs, ioeventfds and coalesced zones.
  * It never looks at the memory behind a slot. Tests can count the calls, and order that some fail.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { KvmMemorySlots, type KvmVmIoctl } from 'flatview/kvm';
+ * import { type Fault, type SimulatedCall, SimulatedKvm } from 'flatview/simulated';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * const memory = topology.addressSpace('memory', system);
+ * const vm = new SimulatedKvm();
+ * memory.addListener(new KvmMemorySlots(vm));
+ *
+ * // The second slot of the next commit fails: the commit does, and the first slot goes again.
+ * const fault: Fault<KvmVmIoctl> = {
+ *   ioctl: 'KVM_SET_USER_MEMORY_REGION',
+ *   call: 2,
+ *   errno: 'ENOMEM',
+ * };
+ * vm.order(fault);
+ * const plug = (): void =>
+ *   topology.transaction(() => {
+ *     system.addSubregion(0x0n, topology.ram('below 4G', 0x10_0000n));
+ *     system.addSubregion(0x1_0000_0000n, topology.ram('above 4G', 0x10_0000n));
+ *   });
+ * plug(); // throws ERR_LISTENER_FAILED
+ * vm.slots; // => []
+ * const calls: readonly SimulatedCall[] = vm.calls.slice(-3);
+ * calls.map(({ args, errno }) => [args['memory_size'], errno]);
+ * // => [[0x10_0000n, undefined], [0x10_0000n, 'ENOMEM'], [0n, undefined]]
+ *
+ * plug();
+ * vm.slots.length; // => 2
+ * topology.close();
+ * ```
  */
 export class SimulatedKvm implements KvmVm {
   readonly pageSize: bigint;

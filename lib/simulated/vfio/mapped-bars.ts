@@ -21,7 +21,30 @@ export interface HostPiece extends AddressRange {
   readonly bar: BarPiece | undefined;
 }
 
-/** A mapping of a part of a BAR. */
+/**
+ * A mapping of a part of a BAR.
+ *
+ * @example
+ * ```ts
+ * import { type BarMap, SimulatedVfio } from 'flatview/simulated';
+ * import { vfioPciRegion } from 'flatview/vfio';
+ *
+ * const nvme = { name: '0000:05:00.0', group: 12, cdev: 'vfio0', vendorId: 0x144d, deviceId: 0xa808 };
+ * const bars = [{ index: 0, kind: 'memory', size: 0x4000n }] as const;
+ * const host = new SimulatedVfio({ devices: [{ ...nvme, bars }] });
+ * using iommufd = host.openIommufd();
+ * using cdev = host.openCdev('vfio0');
+ * using device = cdev.bind(iommufd);
+ * using memory = device.map(vfioPciRegion.bar0, 0x1000n, 0x2000n);
+ * const maps: readonly BarMap[] = host.barMaps;
+ * maps.map(({ region, offset }) => [region, offset]); // => [[0, 0x1000n]]
+ *
+ * // Without memory decode an access would be SIGBUS.
+ * host.revokedBarMaps.length; // => 0
+ * device.write(vfioPciRegion.config, 0x4n, 0x0n, 2);
+ * host.revokedBarMaps[0]?.memory === memory; // => true
+ * ```
+ */
 export interface BarMap {
   /** The device. */
   readonly device: SimulatedDevice;

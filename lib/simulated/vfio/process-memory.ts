@@ -13,12 +13,50 @@ export type HostMemoryProbe = (range: AddressRange) => HostMemoryAccess;
 /** The upper half of the addresses is the kernel's. */
 const userSpaceEnd = 1n << 63n;
 
-/** A {@link HostMemoryProbe} for a process whose memory is all there. */
+/**
+ * A {@link HostMemoryProbe} for a process whose memory is all there.
+ *
+ * @example
+ * ```ts
+ * import { allHostMemory, type HostMemoryProbe, SimulatedVfio } from 'flatview/simulated';
+ *
+ * // All memory can be written, but for a page that a file shows read-only.
+ * const probe: HostMemoryProbe = ({ address }) =>
+ *   address === 0x7f00_0000_0000n ? 'read' : allHostMemory();
+ * const nvme = { name: '0000:05:00.0', group: 12, cdev: 'vfio0', vendorId: 0x144d, deviceId: 0xa808 };
+ * const host = new SimulatedVfio({ devices: [{ ...nvme, bars: [] }], hostMemory: probe });
+ * using iommufd = host.openIommufd();
+ * using ioas = iommufd.allocateIoas();
+ * using cdev = host.openCdev('vfio0');
+ * using _device = cdev.bind(iommufd);
+ * cdev.attach(ioas);
+ * const page = { iova: 0x0n, size: 0x1000n, hostAddress: 0x7f00_0000_0000n, read: true };
+ * ioas.mapDma({ ...page, write: true }); // throws ERR_SYSTEM_CALL
+ * ioas.mapDma({ ...page, write: false });
+ * ioas.mapDma({ ...page, iova: 0x1000n, hostAddress: 0x7f00_0000_1000n, write: true });
+ * host.lockedMemory; // => 0x2000n
+ * ```
+ */
 export function allHostMemory(): HostMemoryAccess {
   return 'write';
 }
 
-/** A {@link HostMemoryProbe} that asks the real kernel what is mapped into this process; it can't tell what is read-only. */
+/**
+ * A {@link HostMemoryProbe} that asks the real kernel what is mapped into this process; it can't tell what is read-only.
+ *
+ * @example
+ * ```ts
+ * import { HostMemory } from 'flatview';
+ * import { type HostMemoryAccess, realHostMemory } from 'flatview/simulated';
+ *
+ * const ram = HostMemory.allocate(0x1000n);
+ * const range = { address: ram.hostAddress, size: ram.size };
+ * const before: HostMemoryAccess = realHostMemory(range);
+ * before; // => 'write'
+ * realHostMemory({ address: 0x0n, size: 0x1000n }); // => 'none'
+ * ram.close();
+ * ```
+ */
 export function realHostMemory({ address, size }: AddressRange): HostMemoryAccess {
   try {
     HostMemory.at(address, size).close();

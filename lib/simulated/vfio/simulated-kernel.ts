@@ -12,7 +12,32 @@ import { type HostMemoryProbe, ProcessMemory } from './process-memory.js';
 import type { Type1Rules } from './type1-iommu.js';
 import { VfioCallLog } from './vfio-call-log.js';
 
-/** What the kernel and the machine are like. */
+/**
+ * What the kernel and the machine are like.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { SimulatedVfio, type SimulatedVfioRules } from 'flatview/simulated';
+ * import { dmaSpaceOf, VfioDmaMapper, vfioExtension } from 'flatview/vfio';
+ *
+ * // `ulimit -l` of 64 KiB, as systems have had it.
+ * const rules: Partial<SimulatedVfioRules> = { memlockLimit: 0x1_0000n };
+ * const nvme = { name: '0000:05:00.0', group: 12, vendorId: 0x144d, deviceId: 0xa808, bars: [] };
+ * const host = new SimulatedVfio({ devices: [nvme], ...rules });
+ * using container = host.openContainer();
+ * using group = host.openGroup(12);
+ * group.setContainer(container);
+ * container.setIommu(vfioExtension.type1v2);
+ *
+ * const topology = new MemoryTopology();
+ * const memory = topology.addressSpace('memory', topology.ram('pc.ram', 0x10_0000n));
+ * memory.addListener(new VfioDmaMapper(dmaSpaceOf(container))); // throws ERR_LISTENER_FAILED
+ * host.calls.at(-1)?.errno; // => 'ENOMEM'
+ * host.lockedMemory; // => 0n
+ * topology.close();
+ * ```
+ */
 export interface SimulatedVfioRules extends Type1Rules, DeviceRules {
   /** RLIMIT_MEMLOCK in bytes; `undefined` for a process that has CAP_IPC_LOCK. */
   readonly memlockLimit: bigint | undefined;

@@ -23,7 +23,34 @@ import { SimulatedIommufd } from './simulated-iommufd.js';
 import { SimulatedKernel, type SimulatedVfioRules } from './simulated-kernel.js';
 import type { SimulatedVfioCall } from './vfio-call-log.js';
 
-/** What a simulated host is like; by default like an x86 machine with VT-d and a new kernel, whose process may lock all memory. */
+/**
+ * What a simulated host is like; by default like an x86 machine with VT-d and a new kernel, whose process may lock all memory.
+ *
+ * @example
+ * ```ts
+ * import { EventFd } from 'flatview/kvm';
+ * import { SimulatedVfio, type SimulatedVfioOptions } from 'flatview/simulated';
+ * import { vfioPciIrq } from 'flatview/vfio';
+ *
+ * // Interrupts of the device arrive at real eventfds.
+ * using irq = EventFd.create();
+ * const name = '0000:05:00.0';
+ * const nic = { name, group: 12, cdev: 'vfio0', vendorId: 0x8086, deviceId: 0x100e, bars: [] };
+ * const options: SimulatedVfioOptions = {
+ *   devices: [nic],
+ *   signal: (fd) => {
+ *     if (fd === irq.fd) irq.signal();
+ *   },
+ * };
+ * const host = new SimulatedVfio(options);
+ * using iommufd = host.openIommufd();
+ * using cdev = host.openCdev('vfio0');
+ * using device = cdev.bind(iommufd);
+ * device.setIrqEventFds(vfioPciIrq.intx, 0, [irq.fd]);
+ * host.device(name).irqs.setIntx(true);
+ * irq.take(); // => 1n
+ * ```
+ */
 export interface SimulatedVfioOptions extends Partial<SimulatedVfioRules> {
   /** The devices of the host. Default: none. */
   readonly devices?: readonly SimulatedDeviceDescription[];
@@ -35,6 +62,34 @@ export interface SimulatedVfioOptions extends Partial<SimulatedVfioRules> {
  * VFIO and iommufd without a kernel that has them: its rules and errors for containers, groups, IOMMUs and devices, and devices made
  * from descriptions. BARs that are mapped are real memory of this process, which the device's registers share. Tests can count the calls,
  * order that some fail, do DMA as a device, and look at everything.
+ *
+ * @example
+ * ```ts
+ * import { HostMemory } from 'flatview';
+ * import { type KernelMapping, type SimulatedDma, SimulatedVfio } from 'flatview/simulated';
+ * import { vfioPciRegion } from 'flatview/vfio';
+ *
+ * const name = '0000:05:00.0';
+ * const nvme = { name, group: 12, cdev: 'vfio0', vendorId: 0x144d, deviceId: 0xa808, bars: [] };
+ * const host = new SimulatedVfio({ devices: [nvme] });
+ * using iommufd = host.openIommufd();
+ * using ioas = iommufd.allocateIoas();
+ * using cdev = host.openCdev('vfio0');
+ * using device = cdev.bind(iommufd);
+ * cdev.attach(ioas);
+ * device.write(vfioPciRegion.config, 0x4n, 0x4n, 2); // bus master
+ *
+ * using ram = HostMemory.allocate(0x10_0000n);
+ * const { hostAddress, size } = ram;
+ * ioas.mapDma({ iova: 0x0n, size, hostAddress, read: true, write: false });
+ * const mappings: readonly KernelMapping[] = host.dmaMappingsOf(name);
+ * mappings.map((it) => [it.address, it.pinned]); // => [[0x0n, 0x10_0000n]]
+ *
+ * const read: SimulatedDma = host.dma(name, 0x2000n, 64n, false);
+ * read.kind === 'reached' && read.pieces[0]?.address === hostAddress + 0x2000n; // => true
+ * host.dma(name, 0x2000n, 64n, true); // => { kind: 'blocked', why: 'protected' }
+ * host.dma(name, 0xf_fff0n, 64n, false); // => { kind: 'blocked', why: 'unmapped' }
+ * ```
  */
 export class SimulatedVfio implements VfioHost {
   readonly pageSize: bigint;

@@ -3,7 +3,26 @@ import { type VfioCall, vfioIoctlError } from '../../vfio/vfio-ioctl-error.js';
 import { KernelRefusal } from '../errno.js';
 import { Faults } from '../faults.js';
 
-/** A system call that was made, and whether it was refused. */
+/**
+ * A system call that was made, and whether it was refused.
+ *
+ * @example
+ * ```ts
+ * import { SimulatedVfio, type SimulatedVfioCall } from 'flatview/simulated';
+ *
+ * const host = new SimulatedVfio();
+ * const iommufd = host.openIommufd();
+ * const ioas = iommufd.allocateIoas();
+ * const page = { size: 0x1000n, hostAddress: 0x7f00_0000_0000n, read: true, write: false };
+ * ioas.mapDma({ iova: 0x8000n, ...page });
+ * const last: SimulatedVfioCall | undefined = host.calls.at(-1);
+ * last?.call; // => 'IOMMU_IOAS_MAP'
+ * last?.args;
+ * // => { ioas_id: 1, iova: 0x8000n, length: 0x1000n, user_va: 0x7f00_0000_0000n, flags: 5 }
+ * ioas.close();
+ * iommufd.close();
+ * ```
+ */
 export interface SimulatedVfioCall {
   /** Which call it was. */
   readonly call: VfioCall;

@@ -8,7 +8,30 @@ import type { FlatRange } from '../../memory/views/flat-view.js';
 import type { DmaSpace, DmaSpaceLimits } from './dma-space.js';
 import { TranslatedRange } from './translated-range.js';
 
-/** What the embedder decides about what devices reach. */
+/**
+ * What the embedder decides about what devices reach.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { SimulatedVfio } from 'flatview/simulated';
+ * import { type DmaChoices, dmaSpaceOf, VfioDmaMapper } from 'flatview/vfio';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * system.addSubregion(0x0n, topology.ram('pc.ram', 0x10_0000n));
+ * system.addSubregion(0x10_0000n, topology.ram('enclave', 0x1_0000n));
+ * const memory = topology.addressSpace('memory', system);
+ *
+ * const choices: DmaChoices = { isProtected: ({ name }) => name === 'enclave' };
+ * using iommufd = new SimulatedVfio().openIommufd();
+ * const mapper = new VfioDmaMapper(dmaSpaceOf(iommufd.allocateIoas()), choices);
+ * memory.addListener(mapper);
+ * mapper.mappings.map(({ region }) => region.name); // => ['pc.ram']
+ * mapper.refusals.map(({ code, range }) => [code, range.region.name]); // => [['protected', 'enclave']]
+ * topology.close();
+ * ```
+ */
 export interface DmaChoices {
   /**
    * Whether the devices may reach this region of another device's memory (peer to peer). Default: they may. The answer

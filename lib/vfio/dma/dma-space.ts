@@ -8,7 +8,24 @@ import {
   vfioExtension,
 } from '../vfio-interface.js';
 
-/** What a {@link DmaSpace} can map at present. Attaching a device or adding a group can take away from it. */
+/**
+ * What a {@link DmaSpace} can map at present. Attaching a device or adding a group can take away from it.
+ *
+ * @example
+ * ```ts
+ * import { SimulatedVfio } from 'flatview/simulated';
+ * import { type DmaSpaceLimits, dmaSpaceOf } from 'flatview/vfio';
+ *
+ * const host = new SimulatedVfio();
+ * using iommufd = host.openIommufd();
+ * using ioas = iommufd.allocateIoas();
+ *
+ * // As long as no device is attached, anything goes.
+ * const limits: DmaSpaceLimits = dmaSpaceOf(ioas).limits();
+ * limits.granule; // => 1n
+ * limits.mappingsLeft; // => undefined
+ * ```
+ */
 export interface DmaSpaceLimits {
   /** What IOVAs and lengths must be multiples of: bytes of the IOMMU's smallest page, a power of two. */
   readonly granule: bigint;
@@ -20,7 +37,36 @@ export interface DmaSpaceLimits {
   readonly mappingsLeft: number | undefined;
 }
 
-/** The pages that devices wrote, of a {@link DmaSpace} whose kernel keeps account of them. */
+/**
+ * The pages that devices wrote, of a {@link DmaSpace} whose kernel keeps account of them.
+ *
+ * @example
+ * ```ts
+ * import { SimulatedVfio } from 'flatview/simulated';
+ * import { type DmaDirtyTracking, dmaSpaceOf, vfioExtension } from 'flatview/vfio';
+ *
+ * const gpu = { name: '0000:01:00.0', group: 3, vendorId: 0x10de, deviceId: 0x2204, bars: [] };
+ * const host = new SimulatedVfio({ devices: [gpu] });
+ * using container = host.openContainer();
+ * using group = host.openGroup(3);
+ * group.setContainer(container);
+ * container.setIommu(vfioExtension.type1v2);
+ * const dma = dmaSpaceOf(container);
+ * const place = { iova: 0x0n, size: 0x3000n };
+ * dma.map({ ...place, hostAddress: 0x7f00_0000_0000n, read: true, write: true });
+ *
+ * // vfio-pci can't tell what a device wrote: all that it could have.
+ * const tracking: DmaDirtyTracking | undefined = dma.dirtyTracking;
+ * const bitmap = new BigUint64Array(1);
+ * tracking?.start();
+ * tracking?.read({ ...place, pageSize: 0x1000n, bitmap });
+ * bitmap[0]; // => 0b111n
+ * tracking?.stop();
+ *
+ * using iommufd = host.openIommufd();
+ * dmaSpaceOf(iommufd.allocateIoas()).dirtyTracking; // => undefined
+ * ```
+ */
 export interface DmaDirtyTracking {
   /** Sizes in bytes of the pages that it counts in: bit n is set for 2^n. */
   readonly pageSizes: bigint;
@@ -81,7 +127,37 @@ export interface ContainerSpaceOptions {
   readonly iommuType?: number;
 }
 
-/** The DMA space of a container whose IOMMU is set, or of an IOAS. */
+/**
+ * The DMA space of a container whose IOMMU is set, or of an IOAS.
+ *
+ * @example
+ * ```ts
+ * import { SimulatedVfio } from 'flatview/simulated';
+ * import {
+ *   type ContainerSpaceOptions,
+ *   type DmaSpace,
+ *   dmaSpaceOf,
+ *   vfioExtension,
+ * } from 'flatview/vfio';
+ *
+ * const gpu = { name: '0000:01:00.0', group: 3, vendorId: 0x10de, deviceId: 0x2204, bars: [] };
+ * const host = new SimulatedVfio({ devices: [gpu] });
+ * using container = host.openContainer();
+ * using group = host.openGroup(3);
+ * group.setContainer(container);
+ * const options: ContainerSpaceOptions = { iommuType: vfioExtension.type1 }; // not type1v2
+ * container.setIommu(vfioExtension.type1);
+ *
+ * const dma: DmaSpace = dmaSpaceOf(container, options);
+ * const hostAddress = 0x7f00_0000_0000n;
+ * dma.map({ iova: 0x0n, size: 0x4000n, hostAddress, read: true, write: true });
+ * dma.partialUnmap; // => 'widened'
+ * dma.unmap({ address: 0x0n, size: 0x1000n }); // => 0x4000n
+ *
+ * using iommufd = host.openIommufd();
+ * dmaSpaceOf(iommufd.allocateIoas()).partialUnmap; // => 'refused'
+ * ```
+ */
 export function dmaSpaceOf(container: VfioContainer, options?: ContainerSpaceOptions): DmaSpace;
 export function dmaSpaceOf(ioas: Ioas): DmaSpace;
 export function dmaSpaceOf(

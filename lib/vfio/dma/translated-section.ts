@@ -11,7 +11,38 @@ import type { MemoryRegionSection } from '../../memory/views/section.js';
 import { TranslatedRange } from './translated-range.js';
 import type { Shown, WatchedSection } from './watched-section.js';
 
-/** What guests did with their IOMMUs: none of it is an error of the embedder. */
+/**
+ * What guests did with their IOMMUs: none of it is an error of the embedder.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { SimulatedVfio } from 'flatview/simulated';
+ * import { dmaSpaceOf, type TranslationCounts, VfioDmaMapper } from 'flatview/vfio';
+ *
+ * const topology = new MemoryTopology();
+ * const target = topology.addressSpace('memory', topology.ram('pc.ram', 0x10_0000n));
+ * const vtd = topology.iommu('vtd', 1n << 39n, {
+ *   translate: () => undefined,
+ *   replay: () => undefined, // the guest has mapped nothing so far
+ * });
+ * const deviceSpace = topology.addressSpace('0000:05:00.0', vtd);
+ * using iommufd = new SimulatedVfio().openIommufd();
+ * const mapper = new VfioDmaMapper(dmaSpaceOf(iommufd.allocateIoas()));
+ * deviceSpace.addListener(mapper);
+ *
+ * // The guest's driver maps a page, and then unmaps it twice.
+ * const page = { iova: 0x4000_0000n, size: 0x1000n };
+ * const leads = { target, address: 0x8000n, permission: 'read-write' } as const;
+ * vtd.notifiers.notify(0, { type: 'map', ...page, ...leads });
+ * mapper.mappings.map(({ address, offset }) => [address, offset]); // => [[0x4000_0000n, 0x8000n]]
+ * vtd.notifiers.notify(0, { type: 'unmap', ...page });
+ * vtd.notifiers.notify(0, { type: 'unmap', ...page });
+ * const counts: Readonly<TranslationCounts> = mapper.translationCounts;
+ * [counts.maps, counts.unmaps, counts.idle]; // => [1, 2, 1]
+ * topology.close();
+ * ```
+ */
 export interface TranslationCounts {
   /** Translations that were made. */
   maps: number;

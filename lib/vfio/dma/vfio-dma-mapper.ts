@@ -27,7 +27,38 @@ import { TranslatedSection, type TranslationCounts, untranslated } from './trans
 import type { WatchedSection } from './watched-section.js';
 import { WatchedSections } from './watched-sections.js';
 
-/** What {@link VfioDmaMapper} can be told. */
+/**
+ * What {@link VfioDmaMapper} can be told.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { planCost } from 'flatview/mapping';
+ * import { SimulatedVfio } from 'flatview/simulated';
+ * import { dmaSpaceOf, VfioDmaMapper, type VfioDmaMapperOptions } from 'flatview/vfio';
+ *
+ * const topology = new MemoryTopology();
+ * const ram = topology.ram('pc.ram', 0x10_0000n);
+ * const memory = topology.addressSpace('memory', ram);
+ * using iommufd = new SimulatedVfio().openIommufd();
+ * const dma = dmaSpaceOf(iommufd.allocateIoas());
+ *
+ * const options: VfioDmaMapperOptions = {
+ *   review: (plan) => {
+ *     if (planCost(plan).hasGap) throw new Error('devices are running');
+ *   },
+ * };
+ * const mapper = new VfioDmaMapper(dma, options);
+ * memory.addListener(mapper);
+ *
+ * // A hole in memory that is mapped would cut its mapping.
+ * const window = topology.io('vga-lowmem', 0x2_0000n, {});
+ * ram.addSubregion(0xa_0000n, window, { priority: 1 }); // throws ERR_LISTENER_FAILED
+ * ram.subregions; // => []
+ * mapper.mappings.length; // => 1
+ * topology.close();
+ * ```
+ */
 export interface VfioDmaMapperOptions extends DmaChoices {
   /**
    * Called before and after a batch in which a page that is mapped before and after is unmapped for a moment: in between
@@ -59,6 +90,33 @@ const mostTranslations = 1 << 20;
  * translates, is not worth that: it stays refused, with the kernel's reason.
  *
  * One object serves one address space, and has a {@link DmaSpace} to itself: nobody else may map there.
+ *
+ * @example
+ * ```ts
+ * import { HostMemory, MemoryTopology } from 'flatview';
+ * import { SimulatedVfio } from 'flatview/simulated';
+ * import { dmaSpaceOf, VfioDmaMapper } from 'flatview/vfio';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * const below4g = HostMemory.allocate(0x10_0000n);
+ * system.addSubregion(0x0n, topology.ram('pc.ram', 0x10_0000n, { memory: below4g }));
+ * const bios = HostMemory.allocate(0x1_0000n);
+ * system.addSubregion(0xffff_0000n, topology.rom('pc.bios', 0x1_0000n, { memory: bios }));
+ * const memory = topology.addressSpace('memory', system);
+ *
+ * using iommufd = new SimulatedVfio().openIommufd();
+ * const mapper = new VfioDmaMapper(dmaSpaceOf(iommufd.allocateIoas()));
+ * memory.addListener(mapper);
+ * mapper.mappings.map(({ address, size, readonly }) => [address, size, readonly]);
+ * // => [[0x0n, 0x10_0000n, false], [0xffff_0000n, 0x1_0000n, true]]
+ * mapper.mappings[0]?.hostAddress === below4g.hostAddress; // => true
+ *
+ * // Devices don't reach other devices' registers.
+ * system.addSubregion(0xfec0_0000n, topology.io('ioapic', 0x1000n, {}));
+ * mapper.verdictAt(0xfec0_0000n, memory)?.code; // => 'not-ram'
+ * topology.close();
+ * ```
  */
 export class VfioDmaMapper implements MemoryListener {
   readonly name = 'VfioDmaMapper';
@@ -115,6 +173,38 @@ export class VfioDmaMapper implements MemoryListener {
    *
    * @throws What {@link AddressSpace.addListener} throws; `ERR_OUT_OF_DMA_MAPPINGS`; `ERR_SYSTEM_CALL`: the kernel refused to
    *   map RAM; the signal's reason. Then nothing is mapped.
+   *
+   * @example
+   * ```ts
+   * import { MemoryTopology } from 'flatview';
+   * import { SimulatedVfio } from 'flatview/simulated';
+   * import {
+   *   type AttachOptions,
+   *   dmaSpaceOf,
+   *   type PinOptions,
+   *   type PinProgress,
+   *   VfioDmaMapper,
+   * } from 'flatview/vfio';
+   *
+   * const topology = new MemoryTopology();
+   * const memory = topology.addressSpace('memory', topology.ram('pc.ram', 0x80_0000n));
+   * const host = new SimulatedVfio();
+   * using iommufd = host.openIommufd();
+   * const dma = dmaSpaceOf(iommufd.allocateIoas());
+   *
+   * // Gives up after the first piece: nothing stays mapped.
+   * const giveUp = new AbortController();
+   * const impatient: PinOptions = { signal: giveUp.signal, onProgress: () => giveUp.abort() };
+   * const outcome = await VfioDmaMapper.attach(memory, dma, impatient).catch(() => 'aborted');
+   * outcome; // => 'aborted'
+   *
+   * const progress: PinProgress[] = [];
+   * const options: AttachOptions = { onProgress: (it) => progress.push(it) };
+   * const mapper = await VfioDmaMapper.attach(memory, dma, options);
+   * progress.at(-1); // => { bytesMapped: 0x80_0000n, bytesTotal: 0x80_0000n }
+   * mapper.mappings.length === progress.length; // => true
+   * topology.close();
+   * ```
    */
   static async attach(
     space: AddressSpace,

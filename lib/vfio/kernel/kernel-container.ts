@@ -11,14 +11,14 @@ import type {
   VfioIommuInfo,
 } from '../vfio-interface.js';
 import { KernelHandle } from './kernel-handle.js';
-import { mapArguments, mapOnThread, vfioCall, vfioWords } from './vfio-call.js';
+import { MapQueue } from './map-queue.js';
+import { mapArguments, vfioCall, vfioWords } from './vfio-call.js';
 
 /** A container of the real kernel. */
 export class KernelContainer implements VfioContainer {
   readonly pageSize: bigint = hostPageSize;
   readonly #handle: KernelHandle;
-  /** Ends when all that was asked for so far is mapped, or refused. */
-  #mapped: Promise<unknown> = Promise.resolve();
+  readonly #mapQueue = new MapQueue();
 
   /** @param path Of /dev/vfio/vfio. */
   constructor(path: string) {
@@ -68,15 +68,10 @@ export class KernelContainer implements VfioContainer {
     );
   }
 
-  /** One after the other, as the kernel would have it: threads that wait for its lock would be missing elsewhere. */
   mapDmaAsync(mapping: DmaMapping): Promise<void> {
-    const mapped = this.#mapped.then(() =>
-      mapOnThread('VFIO_IOMMU_MAP_DMA', () =>
-        addon.vfioContainerMapDmaAsync(this.handle, ...mapArguments(mapping)),
-      ),
+    return this.#mapQueue.add('VFIO_IOMMU_MAP_DMA', () =>
+      addon.vfioContainerMapDmaAsync(this.handle, ...mapArguments(mapping)),
     );
-    this.#mapped = mapped.catch(() => undefined);
-    return mapped;
   }
 
   unmapDma(

@@ -5,7 +5,8 @@ import { ioasLimitsLayout } from '../../native/vfio-addon.js';
 import { iovaRanges } from '../dma/iova-ranges.js';
 import type { DmaMapping, Ioas, Iommufd } from '../vfio-interface.js';
 import { KernelHandle } from './kernel-handle.js';
-import { mapArguments, mapOnThread, vfioCall, vfioWords } from './vfio-call.js';
+import { MapQueue } from './map-queue.js';
+import { mapArguments, vfioCall, vfioWords } from './vfio-call.js';
 
 /** /dev/iommu of the real kernel. */
 export class KernelIommufd implements Iommufd {
@@ -42,6 +43,7 @@ export class KernelIoas implements Ioas {
   readonly pageSize: bigint = hostPageSize;
   readonly id: number;
   readonly #handle: KernelHandle;
+  readonly #mapQueue = new MapQueue();
 
   constructor(handle: number) {
     this.id = addon.ioasId(handle);
@@ -66,7 +68,7 @@ export class KernelIoas implements Ioas {
   }
 
   mapDmaAsync(mapping: DmaMapping): Promise<void> {
-    return mapOnThread('IOMMU_IOAS_MAP', () =>
+    return this.#mapQueue.add('IOMMU_IOAS_MAP', () =>
       addon.ioasMapDmaAsync(this.handle, ...mapArguments(mapping)),
     );
   }

@@ -20,6 +20,16 @@ export interface VfioOptions {
  * VFIO and iommufd of the real kernel. Nothing is open until it is asked for.
  *
  * All that is opened closes by `close()` or `using`; or when it was collected; at the latest when its environment ends.
+ *
+ * @example
+ * ```ts
+ * import { Vfio, type VfioOptions } from 'flatview/vfio';
+ *
+ * const options: VfioOptions = { devfs: '/nonexistent' }; // a machine without VFIO
+ * const host = new Vfio(options);
+ * host.openContainer(); // throws ERR_SYSTEM_CALL
+ * host.openCdev('../vfio0'); // throws ERR_INVALID_ARGUMENT
+ * ```
  */
 export class Vfio implements VfioHost {
   readonly pageSize: bigint = hostPageSize;

@@ -38,6 +38,33 @@ export interface PassthroughWay {
  * The devices that one VM has been given, and the DMA space that all of them share. Chooses how by what the host has.
  *
  * Devices and this object close in any order.
+ *
+ * @example
+ * ```ts
+ * import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+ * import { tmpdir } from 'node:os';
+ * import path from 'node:path';
+ * import { SimulatedVfio } from 'flatview/simulated';
+ * import { Passthrough, type PassthroughOptions } from 'flatview/vfio';
+ *
+ * // Of a real host neither of the two options is needed.
+ * const sysfs = mkdtempSync(path.join(tmpdir(), 'sysfs-'));
+ * const folder = path.join(sysfs, 'bus/pci/devices/0000:05:00.0');
+ * mkdirSync(path.join(folder, 'vfio-dev/vfio0/dev'), { recursive: true });
+ * mkdirSync(path.join(sysfs, 'kernel/iommu_groups/12'), { recursive: true });
+ * symlinkSync('../../../../kernel/iommu_groups/12', path.join(folder, 'iommu_group'));
+ * const nvme = { name: '0000:05:00.0', group: 12, cdev: 'vfio0', vendorId: 0x144d, deviceId: 0xa808 };
+ * const host = new SimulatedVfio({ devices: [{ ...nvme, bars: [] }] });
+ * const options: PassthroughOptions = { host, sysfs };
+ *
+ * using passthrough = new Passthrough(options);
+ * using device = passthrough.open('05:00.0');
+ * device.name; // => '0000:05:00.0'
+ * passthrough.way; // => 'iommufd'
+ * passthrough.dma?.label; // => 'IOAS 1'
+ * passthrough.open('06:00.0'); // throws ERR_PASSTHROUGH
+ * rmSync(sysfs, { recursive: true });
+ * ```
  */
 export class Passthrough {
   readonly #host: VfioHost;

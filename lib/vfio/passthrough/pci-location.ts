@@ -36,6 +36,28 @@ const noIommuGroupName = 'vfio-noiommu';
  *
  * @param address Such as `0000:05:00.0`, or `05:00.0` in segment 0.
  * @throws `ERR_INVALID_ARGUMENT`: that is no address; `ERR_PASSTHROUGH`: there is no such device; `ERR_NEEDS_LINUX`.
+ *
+ * @example
+ * ```ts
+ * import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+ * import { tmpdir } from 'node:os';
+ * import path from 'node:path';
+ * import { type DrivenDevice, locatePciDevice, type PciLocation } from 'flatview/vfio';
+ *
+ * // A device that the host itself uses.
+ * const sysfs = mkdtempSync(path.join(tmpdir(), 'sysfs-'));
+ * const folder = path.join(sysfs, 'bus/pci/devices/0000:05:00.0');
+ * mkdirSync(path.join(sysfs, 'bus/pci/drivers/nvme'), { recursive: true });
+ * mkdirSync(folder, { recursive: true });
+ * symlinkSync('../../drivers/nvme', path.join(folder, 'driver'));
+ *
+ * const location: PciLocation = locatePciDevice('05:00.0', sysfs);
+ * const device: DrivenDevice = location;
+ * [device.address, device.driver]; // => ['0000:05:00.0', 'nvme']
+ * [location.isVfio, location.group]; // => [false, undefined]
+ * locatePciDevice('5', sysfs); // throws ERR_INVALID_ARGUMENT
+ * rmSync(sysfs, { recursive: true });
+ * ```
  */
 export function locatePciDevice(address: string, sysfs: string = thisSysfs): PciLocation {
   const name = fullAddress(address);

@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
 #include <cstring>
 #include <thread>
+#include <tuple>
 
 namespace flatview::kernel {
 namespace {
@@ -28,7 +30,7 @@ TEST(ExactAccess, LoadsWhatWasStoredInHostByteOrderAtAnyAlignment) {
   for (const uint32_t width : kWidths) {
     for (size_t offset = 0; offset < 8; offset++) {
       std::array<std::byte, 16> memory = {};
-      Store(memory.data() + offset, width, kPattern);
+      ASSERT_TRUE(Store(memory.data() + offset, width, kPattern));
       EXPECT_EQ(Load(memory.data() + offset, width), LowBytes(kPattern, width));
       uint64_t copied = LowBytes(kPattern, width);
       if constexpr (std::endian::native == std::endian::big) copied <<= (8 - width) * 8;
@@ -42,7 +44,7 @@ TEST(ExactAccess, TouchesNoByteBeside) {
     for (size_t offset = 0; offset < 8; offset++) {
       std::array<std::byte, 16> memory = {};
       memory.fill(std::byte{0xee});
-      Store(memory.data() + offset, width, 0);
+      ASSERT_TRUE(Store(memory.data() + offset, width, 0));
       for (size_t i = 0; i < memory.size(); i++) {
         const bool written = i >= offset && i < offset + width;
         EXPECT_EQ(memory[i], std::byte{static_cast<unsigned char>(written ? 0 : 0xee)});
@@ -58,17 +60,36 @@ TEST(ExactAccess, NeverTearsAnAlignedAccess) {
     const uint64_t ones = LowBytes(UINT64_MAX, width);
     std::atomic<bool> done = false;
     std::thread writer([&] {
-      for (int i = 0; i < 200'000; i++) Store(memory.data(), width, i % 2 == 0 ? ones : 0);
+      for (int i = 0; i < 200'000; i++) {
+        std::ignore = Store(memory.data(), width, i % 2 == 0 ? ones : 0);
+      }
       done = true;
     });
     bool torn = false;
     while (!done) {
-      const uint64_t seen = Load(memory.data(), width);
+      const uint64_t seen = Load(memory.data(), width).value_or(1);
       torn = torn || (seen != 0 && seen != ones);
     }
     writer.join();
     EXPECT_FALSE(torn) << "width " << width;
   }
+}
+
+// As memmove, whichever of the two lies above.
+TEST(ExactAccess, MovesBytesThatOverlap) {
+  constexpr size_t kSize = 64;
+  for (size_t from = 0; from < kSize; from += 3) {
+    for (size_t to = 0; to < kSize; to += 5) {
+      const size_t length = kSize - std::max(from, to);
+      std::array<std::byte, kSize> moved = {};
+      for (size_t i = 0; i < kSize; i++) moved[i] = static_cast<std::byte>(i);
+      std::array<std::byte, kSize> expected = moved;
+      std::memmove(expected.data() + to, expected.data() + from, length);
+      ASSERT_TRUE(Move(moved.data() + to, moved.data() + from, length));
+      EXPECT_EQ(moved, expected) << length << " bytes from " << from << " to " << to;
+    }
+  }
+  EXPECT_TRUE(Move(nullptr, nullptr, 0));
 }
 
 }  // namespace

@@ -11,8 +11,11 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { buildTopology } from '../../../lib/mtree/build-topology.js';
 import { assumedConsumers } from '../../../lib/mtree/map/assumed-consumers.js';
 import { buildPageMap } from '../../../lib/mtree/map/build-page-map.js';
-import { type HtmlMapState, htmlMap } from '../../../lib/mtree/map/html-map.js';
+import { buildTimeline } from '../../../lib/mtree/map/build-timeline.js';
+import { type HtmlMapState, htmlMap, htmlTimeline } from '../../../lib/mtree/map/html-map.js';
+import { MapTimeline } from '../../../lib/mtree/map/map-timeline.js';
 import { readTopology } from '../../../lib/mtree/read-topology.js';
+import { readRecording } from '../../../lib/mtree/recording/read-recording.js';
 import { foreignEnvironment } from '../../foreign-environment.js';
 
 const executablePath = process.env['FLATVIEW_CHROMIUM'] ?? '/usr/bin/chromium';
@@ -39,6 +42,11 @@ function stateOf(title: string, bytes: Uint8Array): HtmlMapState {
 function example(name: string): HtmlMapState {
   const file = new URL(`../../../../examples/dumps/${name}`, import.meta.url);
   return stateOf(name, readFileSync(fileURLToPath(file)));
+}
+
+function timeline(): Promise<MapTimeline> {
+  const file = new URL('../../../../examples/recordings/pc-seabios.fvr.gz', import.meta.url);
+  return buildTimeline(readRecording(readFileSync(fileURLToPath(file))), { title: 'pc-seabios' });
 }
 
 /** 100,000 devices, every second one with a page split. */
@@ -77,12 +85,12 @@ suite('the page of a map in a browser', { skip }, () => {
 
   /** Opens a page of these states, does something with it, and checks that nothing went wrong or out. */
   async function withPage(
-    states: Parameters<typeof htmlMap>[0],
+    states: Parameters<typeof htmlMap>[0] | MapTimeline,
     use: (page: Page) => Promise<void>,
     options: { readonly width?: number; readonly colorScheme?: 'dark' | 'light' } = {},
   ): Promise<void> {
     const file = path.join(folder, 'map.html');
-    writeFileSync(file, htmlMap(states));
+    writeFileSync(file, states instanceof MapTimeline ? htmlTimeline(states) : htmlMap(states));
     const { width = 1200, colorScheme = 'light' } = options;
     const page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme });
     const wrong: string[] = [];
@@ -189,28 +197,135 @@ suite('the page of a map in a browser', { skip }, () => {
     });
   });
 
+  async function assertAccessible(page: Page): Promise<void> {
+    await page.evaluate(axe.source);
+    const violations = (await page.evaluate('axe.run().then(({ violations }) => violations)')) as {
+      id: string;
+      impact: string;
+      nodes: { html: string }[];
+    }[];
+    const serious = violations.filter(({ impact }) => /serious|critical/.test(impact));
+    assert.deepEqual(
+      serious.map(({ id, nodes }) => [id, nodes[0]?.html]),
+      [],
+    );
+  }
+
   for (const colorScheme of ['light', 'dark'] as const) {
     for (const width of [1200, 400]) {
+      const look = { colorScheme, width };
       test(`axe finds nothing serious: ${colorScheme}, ${width} pixels wide`, async () => {
         await withPage(
           two(),
           async (page) => {
             await page.getByRole('button', { name: 'febd1000' }).click();
-            await page.evaluate(axe.source);
-            const violations = (await page.evaluate(
-              'axe.run().then(({ violations }) => violations)',
-            )) as { id: string; impact: string; nodes: { html: string }[] }[];
-            const serious = violations.filter(({ impact }) => /serious|critical/.test(impact));
-            assert.deepEqual(
-              serious.map(({ id, nodes }) => [id, nodes[0]?.html]),
-              [],
-            );
+            await assertAccessible(page);
           },
-          { colorScheme, width },
+          look,
+        );
+      });
+
+      test(`nor in the steps of a recording: ${colorScheme}, ${width} pixels wide`, async () => {
+        await withPage(
+          await timeline(),
+          async (page) => {
+            await page.getByRole('searchbox').fill('fd000000');
+            await page.getByRole('button', { name: 'step 19: nothing → vga.vram' }).click();
+            await assertAccessible(page);
+          },
+          look,
         );
       });
     }
   }
+
+  suite('the steps of a recording', () => {
+    const value = (page: Page) => page.getByRole('slider').getAttribute('aria-valuetext');
+    const heading = (page: Page) => page.locator('#table-heading').innerText();
+
+    test('are gone through with a slider that says where it is and what changed', async () => {
+      await withPage(await timeline(), async (page) => {
+        const slider = page.getByRole('slider', { name: 'Step' });
+        assert.match(
+          (await value(page)) ?? '',
+          /^step 41 of 41, at 0\.082 s.*, 0 changes in memory$/,
+        );
+        await slider.focus();
+        await page.keyboard.press('Home');
+        assert.equal(await value(page), 'step 0 of 41, the beginning');
+        assert.match(await heading(page), /^Ranges: /);
+        for (let step = 0; step < 19; step++) await page.keyboard.press('ArrowRight');
+        assert.equal(
+          await value(page),
+          'step 19 of 41, at 0.066 s, “the firmware has run for 1.413 s”, 1 change in memory',
+        );
+        assert.equal(await heading(page), 'Changes: 1');
+        assert.match(await page.locator('tbody').innerText(), /^fd000000.*nothing → vga\.vram/);
+        await page.getByLabel('only changes').uncheck();
+        const marked = page.locator('tr.touched');
+        assert.equal(await marked.count(), 1);
+        assert.match(await marked.innerText(), /fd000000\s*changed[\s\S]*vga\.vram/);
+      });
+    });
+
+    test('are gone through with buttons and on the map, and the step is spoken', async () => {
+      await withPage(await timeline(), async (page) => {
+        const press = (name: string) => page.getByRole('button', { name, exact: true }).click();
+        const spoken = async () => (await page.locator('[aria-live]').textContent()) ?? '';
+        await press('First step');
+        assert.match(await spoken(), /^step 0 of 41/);
+        assert.ok(await page.getByRole('button', { name: 'Step before' }).isDisabled());
+        await press('Next step');
+        assert.match(await spoken(), /^step 1 of 41/);
+        await press('Last step');
+        assert.match(await spoken(), /^step 41 of 41/);
+        await page.locator('canvas').focus();
+        await page.keyboard.press('ArrowLeft');
+        await page.keyboard.press('ArrowLeft');
+        await page.keyboard.press('ArrowRight');
+        assert.match(await spoken(), /^step 40 of 41/);
+        assert.equal(await value(page), await spoken());
+      });
+    });
+
+    test('at which an address changed hands are found by the address, and gone to', async () => {
+      await withPage(await timeline(), async (page) => {
+        const box = page.getByRole('searchbox');
+        await box.fill('d0000');
+        const list = page.locator('.hands');
+        assert.match(await list.innerText(), /d0000 changes hands 1 time/);
+        await page.getByRole('button', { name: 'step 2: pc.rom → pc.ram' }).click();
+        assert.match((await value(page)) ?? '', /^step 2 of 41/);
+        await box.fill('10');
+        assert.match(await list.innerText(), /10 never changes hands in these steps/);
+        await box.fill('');
+        assert.ok(await list.isHidden());
+      });
+    });
+
+    test('are shown beside the one before, with what is selected', async () => {
+      await withPage(await timeline(), async (page) => {
+        const box = page.getByRole('searchbox');
+        await box.fill('fd000000');
+        await page.getByRole('button', { name: /^step 19:/ }).click();
+        await box.press('Enter');
+        await page.getByLabel('beside the step before').check();
+        assert.match(await details(page), /step 18\s+Nothing answers[\s\S]*step 19\s+vga\.vram/);
+        await page.getByRole('button', { name: 'Step before' }).click();
+        assert.match(await details(page), /unchanged/);
+      });
+    });
+
+    test('say that there are more of them, where there are', async () => {
+      const file = new URL('../../../../examples/recordings/pc-seabios.fvr.gz', import.meta.url);
+      const recording = readRecording(readFileSync(fileURLToPath(file)));
+      await withPage(await buildTimeline(recording, { from: 3, to: 5 }), async (page) => {
+        const text = await page.getByRole('region', { name: 'Steps of the recording' }).innerText();
+        assert.match(text, /This page has the steps 3 to 5 of 41/);
+        assert.match(text, /step 5 of 41/);
+      });
+    });
+  });
 
   test('100,000 regions can be searched and moved through, and few of them are elements', async () => {
     await withPage([largeState()], async (page) => {

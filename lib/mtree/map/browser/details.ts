@@ -16,7 +16,7 @@ export function detailsOf(scene: MapScene, address: bigint): HTMLElement[] {
   const isTwo = scene.sides.length > 1;
   const change = scene.changes.find(({ first, last }) => first <= address && last >= address);
   const title = element('p', { class: 'address' }, `0x${address.toString(16)}`);
-  const notes = isTwo
+  const notes = scene.isCompared
     ? [
         element(
           'p',
@@ -120,7 +120,9 @@ function pageText({ state, ranges }: PageRun, pageSize: bigint): string {
 }
 
 function winnerWay({ space, stack, regions }: SceneSide, range: MapRange, address: bigint): string {
-  const top = stack.within(address, address).find((at) => !space.placements[at]?.disabled);
+  const top = stack()
+    .within(address, address)
+    .find((at) => !space.placements[at]?.disabled);
   if (top === undefined || space.placements[top]?.region !== range.region) return '';
   const way = wayTo(top, space.placements).slice(0, -1);
   return way.map((at) => regions[space.placements[at]?.region ?? -1]?.name ?? '').join(' › ');
@@ -129,7 +131,7 @@ function winnerWay({ space, stack, regions }: SceneSide, range: MapRange, addres
 function stackList(side: SceneSide, address: bigint): HTMLElement[] {
   const { space, stack, regions } = side;
   const { placements } = space;
-  const here = stack.within(address, address);
+  const here = stack().within(address, address);
   const top = here.find((at) => !placements[at]?.disabled);
   const hidden = here.filter((at) => at !== top);
   if (hidden.length === 0) return [];

@@ -33,11 +33,13 @@ export interface ColumnPlaces {
 type Widths = Readonly<Record<Column['kind'], number>>;
 
 /** Shares `width` pixels among the columns. */
-export function placeColumns({ sides, digits }: MapScene, width: number): ColumnPlaces {
+export function placeColumns(scene: MapScene, width: number): ColumnPlaces {
+  const { sides, digits, isCompared } = scene;
   const start = size.edge + size.overview + size.gap + digits * size.character + size.gap;
-  const widths = shareWidth(sides, width, start);
-  let left = start;
-  let changesLeft: number | undefined;
+  const isBeside = sides.length > 1;
+  let left = isCompared && !isBeside ? start + size.change : start;
+  let changesLeft = isCompared && !isBeside ? start : undefined;
+  const widths = shareWidth(sides, width, left);
   const columns: PlacedColumn[] = [];
   for (const [index, side] of sides.entries()) {
     if (index > 0) {

@@ -14,7 +14,15 @@ export interface PlanEvents {
   select(address: bigint): void;
   /** A key that isn't about the view. */
   step(by: 1 | -1): void;
+  /** To another state, where there are more. */
+  turn(by: 1 | -1): void;
   clear(): void;
+}
+
+/** What is looked at: the address at the upper edge, and how large things are. */
+export interface Looking {
+  readonly address: bigint;
+  readonly zoom: number;
 }
 
 /** The picture: an overview to scale of the whole, addresses, and columns. */
@@ -51,6 +59,25 @@ export class Plan {
     this.#scene = scene;
     this.#resize();
     this.view.show(scene.scale.length, scene.scale.segments.length);
+    this.redraw();
+  }
+
+  /** Shows more of what is shown already: nothing moves. */
+  complete(scene: MapScene): void {
+    this.#scene = scene;
+    this.#places = placeColumns(scene, this.#width);
+    this.redraw();
+  }
+
+  /** What is looked at, so that another scene can show the same. */
+  get looking(): Looking {
+    const address = this.#scene?.scale.addressAt(this.view.top) ?? 0n;
+    return { address, zoom: this.view.zoom };
+  }
+
+  look({ address, zoom }: Looking): void {
+    this.view.zoom = zoom;
+    this.view.moveTo(this.#scene?.scale.position(address) ?? 0);
     this.redraw();
   }
 
@@ -422,6 +449,8 @@ export class Plan {
     const actions: Readonly<Record<string, () => void>> = {
       ArrowDown: () => this.#events.step(1),
       ArrowUp: () => this.#events.step(-1),
+      ArrowRight: () => this.#events.turn(1),
+      ArrowLeft: () => this.#events.turn(-1),
       PageDown: () => this.view.moveBy(page),
       PageUp: () => this.view.moveBy(-page),
       Home: () => this.view.moveTo(0),

@@ -1,7 +1,7 @@
 import type { MapChange } from '../map-changes.js';
 import type { MapScene, SceneSide } from '../map-scene.js';
 import { search } from '../map-search.js';
-import type { Extent, MapRange } from '../page-map.js';
+import type { Extent, MapRange, MapRegion } from '../page-map.js';
 import { sizeText } from '../size-text.js';
 import { stateColours } from '../state-colours.js';
 import { consumerWord, stateWords } from '../state-words.js';
@@ -59,8 +59,10 @@ export class RangeTable {
   show(scene: MapScene): void {
     const isNew = this.#scene === undefined;
     this.#scene = scene;
-    this.#changesLabel.hidden = scene.sides.length < 2;
-    if (isNew) this.#onlyChanges.checked = scene.changes.length > 0;
+    this.#changesLabel.hidden = !scene.isCompared;
+    // Of steps, one that changed nothing is as good an answer.
+    const isStep = scene.sides.length === 1;
+    if (isNew) this.#onlyChanges.checked = isStep || scene.changes.length > 0;
     this.#refill();
   }
 
@@ -98,7 +100,7 @@ export class RangeTable {
     const scene = this.#scene;
     if (scene === undefined) return;
     if (this.#text.trim() !== '') this.#rows = foundRows(scene, this.#text);
-    else if (this.#onlyChanges.checked && scene.sides.length > 1) {
+    else if (this.#onlyChanges.checked && scene.isCompared) {
       this.#rows = scene.changes.map((change) => changedRow(change, scene));
     } else
       this.#rows = scene.sides
@@ -131,7 +133,7 @@ export class RangeTable {
 
   #kindOfRows(): string {
     if (this.#text.trim() !== '') return 'Found';
-    return this.#onlyChanges.checked && (this.#scene?.sides.length ?? 0) > 1 ? 'Changes' : 'Ranges';
+    return this.#onlyChanges.checked && this.#scene?.isCompared ? 'Changes' : 'Ranges';
   }
 
   #rowElement(row: Row, isSelected: boolean): HTMLElement {
@@ -147,16 +149,31 @@ export class RangeTable {
       const text = verdict?.mapped ? consumerWord(consumer).letter : refusal;
       return element('td', { class: isRefused ? 'refused' : '', title: verdict?.text }, text);
     });
+    const isChanged =
+      this.#kindOfRows() !== 'Changes' && isTouched(row, this.#scene?.changes ?? []);
+    const mark = isChanged ? [element('span', { class: 'unseen' }, 'changed')] : [];
     return element(
       'tr',
-      { 'aria-current': isSelected ? 'true' : undefined },
-      element('td', {}, goTo),
+      { 'aria-current': isSelected ? 'true' : undefined, class: isChanged ? 'touched' : undefined },
+      element('td', {}, goTo, ...mark),
       element('td', {}, sizeText(last - first + 1n)),
       element('td', { class: 'name', title: name }, name),
       element('td', {}, ...state),
       ...verdicts,
     );
   }
+}
+
+/** Whether any of ascending changes concerns a row. */
+function isTouched({ first, last }: Row, changes: readonly MapChange[]): boolean {
+  let [low, high] = [0, changes.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((changes[middle]?.last ?? 0n) < first) low = middle + 1;
+    else high = middle;
+  }
+  const change = changes[low];
+  return change !== undefined && change.first <= last;
 }
 
 function rowOf(range: MapRange, side: SceneSide): Row {
@@ -183,11 +200,12 @@ function isShown(range: MapRange | undefined, { changes }: MapScene): boolean {
   );
 }
 
-function changedRow({ first, last, before, after }: MapChange, { sides }: MapScene): Row {
-  const [old, now] = [sides[0], sides.at(-1)] as [SceneSide, SceneSide];
-  const nameOf = (side: SceneSide, range: MapRange | undefined) =>
-    range ? (side.regions[range.region]?.name ?? '') : '';
-  const [was, is] = [nameOf(old, before), nameOf(now, after)];
+function changedRow(change: MapChange, { sides, earlierRegions }: MapScene): Row {
+  const { first, last, before, after } = change;
+  const now = sides.at(-1) as SceneSide;
+  const nameOf = (regions: readonly MapRegion[], range: MapRange | undefined) =>
+    range ? (regions[range.region]?.name ?? '') : '';
+  const [was, is] = [nameOf(earlierRegions, before), nameOf(now.regions, after)];
   const name = was === is ? is : `${was || 'nothing'} → ${is || 'nothing'}`;
   return { first, last, name, side: now, range: after, word: 'gone' };
 }
