@@ -38,10 +38,19 @@ export function arrayMemory(only: NativeOnly): HostMemoryAddon {
     hostMemoryWindow: (memory) => wrongHandle(memory),
     hostMemoryRelease: (memory) => wrongHandle(memory),
     hostMemoryLoad: (source, offset, width) => loads[width](viewOf(source, offset, width)),
-    hostMemoryStore: (source, offset, width, value) =>
-      stores[width](viewOf(source, offset, width), value),
-    hostMemoryCopyOut: (source, offset, into) => into.set(partOf(source, offset, into.length)),
-    hostMemoryCopyIn: (source, offset, from) => partOf(source, offset, from.length).set(from),
+    // An array always answers.
+    hostMemoryStore(source, offset, width, value) {
+      stores[width](viewOf(source, offset, width), value);
+      return true;
+    },
+    hostMemoryCopyOut(source, offset, into) {
+      into.set(partOf(source, offset, into.length));
+      return true;
+    },
+    hostMemoryCopyIn(source, offset, from) {
+      partOf(source, offset, from.length).set(from);
+      return true;
+    },
     hostMemoryDiscard(source, offset, length) {
       const first = Number(uint64(offset, 2));
       bytesOf(source).fill(0, first, first + Number(uint64(length, 3)));
