@@ -55,7 +55,7 @@ const maxSize = 1n << 62n;
  * the owner keeps it open.
  *
  * @example
- * ```ts
+ * ```ts native
  * import { type AccessWidth, HostMemory, type HostMemoryOptions } from 'flatview';
  *
  * const options: HostMemoryOptions = { shared: true };
@@ -318,7 +318,7 @@ export class HostMemory {
     const first = toAddress(offset, 'offset');
     const size = toSize(length, 'length');
     this.#refuseDevice();
-    if (this.isLent || typeof source !== 'number') {
+    if (this.isLent) {
       throw new FlatviewError('ERR_INVALID_ARGUMENT', `${this.#name} is lent: its owner discards`);
     }
     this.#checkPages(first, size);
@@ -326,7 +326,7 @@ export class HostMemory {
     if (failure !== undefined) throw systemCallError(`discarding ${this.#name}`, failure);
   }
 
-  /** @internal The addon's handle; `undefined` for bytes of the caller's, which can move, and once closed. */
+  /** @internal The addon's handle; `undefined` for memory that is an array, which can move, and once closed. */
   get handle(): HostMemoryHandle | undefined {
     return typeof this.#source === 'number' ? this.#source : undefined;
   }
@@ -336,9 +336,10 @@ export class HostMemory {
     const source = this.#source;
     this.#source = undefined;
     this.#windows.clear();
-    if (typeof source !== 'number') return;
+    if (source === undefined) return;
     abandoned.unregister(this);
-    addon.hostMemoryClose(source);
+    // A lent array is its owner's, who still uses it.
+    if (typeof source === 'number' || !this.isLent) addon.hostMemoryClose(source);
   }
 
   /** As {@link close}. */

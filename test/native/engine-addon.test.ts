@@ -19,6 +19,7 @@ import {
   regionRecordFlag,
   spaceRecordFlag,
 } from '../../lib/native/engine-addon.js';
+import { noNativeAddon } from '../native-addon.js';
 import { RecordBatch } from './record-batch.js';
 
 /** An address space (id 7) with 64 bytes of region 1 at 0x1000, and 16 bytes of region 2 at the last addresses. */
@@ -224,7 +225,7 @@ suite('engine functions', () => {
     assert.equal(addon.engineViewSerial(engine, 6), 0);
     const view = addon.viewAcquire(engine, 6);
     assert.equal(addon.viewRangeCount(view), 0);
-    assert.throws(() => addon.engineShare(engine, 6), RangeError);
+    if (!noNativeAddon) assert.throws(() => addon.engineShare(engine, 6), RangeError);
     addon.viewRelease(view);
     addon.engineDestroy(engine);
   });
