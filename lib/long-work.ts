@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 export interface WorkProgress {
   /** What is counted, in the plural: `regions placed`. */
   readonly what: string;
+  /** How much of it is done. */
   readonly done: number;
   /** How much there is of it in all; `undefined` where nobody knows yet. */
   readonly total: number | undefined;

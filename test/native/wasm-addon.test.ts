@@ -109,7 +109,6 @@ suite('an engine that fails in the middle of a change', () => {
   test('is not used again, and says why', () => {
     const { module, traps } = moduleThatTraps();
     const engine = new WasmEngine(module);
-    engine.useExchange(new ArrayBuffer(4096));
     const handle = engine.engineCreate(false);
     engine.engineUseBatch(handle, new ArrayBuffer(recordLayout.bytes));
     assert.equal(engine.engineCommit(handle, 1, true), 0);
@@ -123,7 +122,6 @@ suite('an engine that fails in the middle of a change', () => {
 
   test('refuses misuse before anything is changed', () => {
     const engine = new WasmEngine(moduleThatTraps().module);
-    engine.useExchange(new ArrayBuffer(4096));
     const handle = engine.engineCreate(false);
     assert.throws(() => engine.engineCommit(handle, 1, true), { code: 'ERR_OUT_OF_RANGE' });
     assert.throws(() => engine.enginePublish(handle), { code: 'ERR_INVALID_STATE' });

@@ -23,8 +23,11 @@ export interface TimelineStep {
 
 /** A step at which another region answers at an address than before; `undefined` where nothing does. */
 export interface TimelineHands {
+  /** The step. */
   readonly step: TimelineStep;
+  /** Who answers before it. */
   readonly before: MapRegion | undefined;
+  /** Who answers after it. */
   readonly after: MapRegion | undefined;
 }
 
@@ -92,7 +95,9 @@ type PackedSpaces = readonly PackedSpace[];
 export class MapTimeline {
   /** @internal */
   readonly packed: PackedTimeline;
+  /** What the recording is called. */
   readonly title: string;
+  /** The steps that it has maps of, in their order. */
   readonly steps: readonly TimelineStep[];
   /** A name for each space that shows anything at any of the steps, `memory` first. */
   readonly names: readonly string[];
