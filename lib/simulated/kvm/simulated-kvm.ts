@@ -292,6 +292,9 @@ export class SimulatedKvm implements KvmVm {
   }
 }
 
+/** KVM_DIRTY_RING_MAX_ENTRIES, of 16 bytes. */
+const largestDirtyRing = 0x10_0000;
+
 const ordinary: SlotRules = {
   pageSize: 4096n,
   slotCount: 32764,
@@ -317,6 +320,7 @@ function capabilitiesOf(rules: SlotRules, manual: number): ReadonlyMap<number, n
     [kvmCapability.ioeventfdAnyLength, 1],
     [kvmCapability.coalescedPio, 1],
     [kvmCapability.manualDirtyLogProtect2, manual],
+    [kvmCapability.dirtyLogRing, rules.dirtyRing ? largestDirtyRing : 0],
     [kvmCapability.userMemory2, Number(rules.guestMemfd)],
     [kvmCapability.guestMemfd, Number(rules.guestMemfd)],
   ]);
