@@ -22,6 +22,8 @@ export const errorCodes = {
   ERR_DEVICE_DESCRIPTION: 'A device says something of itself that cannot be so.',
   ERR_DISCARD_MANAGER:
     'A discard manager was set, removed or used in a way that its region does not allow.',
+  ERR_ENGINE_FAILED:
+    'The WebAssembly engine ran out of memory or stack in the middle of a change, and is of no use any more.',
   ERR_INPUT_TOO_LARGE: 'A dump or document takes more memory than this process has.',
   ERR_INVALID_ARGUMENT: 'An argument has the wrong type or value.',
   ERR_IOMMU: 'An IOMMU region or notifier was used in a way that it does not allow.',
@@ -33,6 +35,9 @@ export const errorCodes = {
   ERR_MEMORY_BUS_ERROR:
     'Memory does not answer (SIGBUS): its device does not decode memory, sleeps or is gone, or its file was truncated.',
   ERR_MEMORY_CLOSED: 'The host memory was closed.',
+  ERR_NEEDS_LINUX: 'This is a part of Linux, and this process runs on another system.',
+  ERR_NEEDS_NATIVE_ADDON:
+    'Only the native addon does this, and this process has the engine as WebAssembly instead.',
   ERR_NO_HOST_MEMORY: 'The region has no memory in this process.',
   ERR_NOT_SHARED:
     'What a reader was made from is of no address space that this process has, or has any longer.',

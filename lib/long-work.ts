@@ -4,12 +4,30 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 export interface WorkProgress {
   /** What is counted, in the plural: `regions placed`. */
   readonly what: string;
+  /** How much of it is done. */
   readonly done: number;
   /** How much there is of it in all; `undefined` where nobody knows yet. */
   readonly total: number | undefined;
 }
 
-/** What everything can be given that takes long. */
+/**
+ * What everything can be given that takes long.
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { type LongWorkOptions, readTopologyAsync, type WorkProgress } from 'flatview';
+ *
+ * const said: WorkProgress[] = [];
+ * const options: LongWorkOptions = {
+ *   signal: AbortSignal.timeout(60_000),
+ *   onProgress: (progress) => said.push(progress),
+ * };
+ * const dump = readFileSync('examples/dumps/pc-i440fx.txt.gz');
+ * const { document } = await readTopologyAsync(dump, options);
+ * document.regions.length; // => 148
+ * ```
+ */
 export interface LongWorkOptions {
   /** Stops it: the promise is rejected with the signal's reason, and all is left as it was before the call. */
   readonly signal?: AbortSignal | undefined;

@@ -59,6 +59,10 @@
     "portable": [
       "native/portable/libc_gaps.cc"
     ],
+    "wasm": [
+      "native/wasm/engine_exports.cc",
+      "native/wasm/runtime_gaps.cc"
+    ],
     "fuzz": [
       "native/fuzz/batch_maker.cc",
       "native/fuzz/follower.cc"

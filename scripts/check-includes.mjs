@@ -1,5 +1,6 @@
 // Checks the direction of dependency among the folders of native/: the engine knows neither Linux nor
-// Node, the kernel interface knows neither the engine nor Node, and only the binding knows both.
+// Node, the kernel interface knows neither the engine nor Node, and only the binding knows both. What
+// WebAssembly's module offers is the engine alone.
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { includesOf } from './native-includes.mjs';
@@ -14,6 +15,7 @@ const folders = {
   engine: { ours: ['engine'], forbidden: [nodeHeader, linuxHeader] },
   kernel: { ours: ['kernel'], forbidden: [nodeHeader] },
   binding: { ours: ['binding', 'engine', 'kernel'], forbidden: [] },
+  wasm: { ours: ['engine'], forbidden: [nodeHeader, linuxHeader] },
   test: { ours: ['test', 'engine', 'kernel'], forbidden: [nodeHeader] },
   fuzz: { ours: ['fuzz', 'test', 'engine'], forbidden: [nodeHeader] },
 };

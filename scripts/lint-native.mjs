@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { withIncludes } from './native-includes.mjs';
-import { configure, requireTools, root } from './native-tools.mjs';
+import { configure, requireTools, requireWasmTools, root } from './native-tools.mjs';
 
 const folder = 'build-lint';
 const tidy = 'clang-tidy-19';
@@ -18,6 +18,7 @@ const parts = process.argv.slice(2);
 
 process.chdir(root);
 requireTools({ cmake: 'cmake', ninja: 'ninja-build', [tidy]: tidy });
+requireWasmTools();
 configure(folder, { FLATVIEW_BENCHMARKS: 'ON', FLATVIEW_FUZZERS: 'ON' });
 mkdirSync(`${folder}/clean`, { recursive: true });
 

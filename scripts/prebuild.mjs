@@ -1,14 +1,16 @@
-// Makes prebuilds/<platform>-<arch>/flatview.node, which the published package carries: one addon for each architecture,
-// for any Linux with glibc 2.28 or newer or musl.
+// Makes what the published package carries: prebuilds/linux-<arch>/flatview.node, one addon for each architecture, for any
+// Linux with glibc 2.28 or newer or musl; and prebuilds/wasm32/flatview.wasm for all other systems (build-wasm.mjs).
 //
 //   node scripts/prebuild.mjs [--this-platform]
 //
 // C++'s runtime is linked into the addon, and the C library through a stand-in that has only what all of them have
-// (portable-libc.mjs). All architectures are built, which takes a cross compiler, unless it is to be this platform only.
+// (portable-libc.mjs). All architectures are built, which takes a cross compiler, unless it is to be this platform only:
+// then WebAssembly isn't built either.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { run } from './native-tools.mjs';
 import { nodeDirectoryOption, runNodeGyp } from './node-gyp.mjs';
 import { makePortableLibc } from './portable-libc.mjs';
 
@@ -72,6 +74,6 @@ const wanted = architectures.filter(
   ({ arch }) => !values['this-platform'] || arch === process.arch,
 );
 assertCompilers(wanted);
+if (!values['this-platform']) run(process.execPath, ['scripts/build-wasm.mjs']);
 const files = wanted.map(build);
-const check = [path.join(import.meta.dirname, 'check-portable.mjs'), ...files];
-process.exitCode = spawnSync(process.execPath, check, { cwd: root, stdio: 'inherit' }).status ?? 1;
+run(process.execPath, ['scripts/check-portable.mjs', ...files]);

@@ -20,6 +20,29 @@ export interface MappedPages {
  * page is mapped depends on the ranges that touch it and on nothing else. Mappings are as long as can be: they end where
  * a range ends (the page that two ranges share goes with the first), where watching ends, and at multiples of the
  * largest mapping.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { type MappedPages, mapPages, type PageMapping } from 'flatview/mapping';
+ *
+ * const topology = new MemoryTopology();
+ * const ram = topology.ram('pc.ram', 0x10_0000n);
+ * const system = topology.container('system', 1n << 64n);
+ * system.addSubregion(0x0n, ram);
+ * system.addSubregion(0xa_0000n, topology.io('vga-lowmem', 0x2_0000n, {}), { priority: 1 });
+ *
+ * const { mappings, refusals }: MappedPages = mapPages(
+ *   topology.addressSpace('memory', system).flatView.ranges(),
+ *   { pageSize: 0x1000n, largestMapping: 1n << 30n, kinds: new Set(['ram']), canMapReadonly: true },
+ * );
+ * const [low, high]: readonly PageMapping[] = mappings;
+ * [low?.address, low?.size]; // => [0x0n, 0xa_0000n]
+ * [high?.address, high?.offset]; // => [0xc_0000n, 0xc_0000n]
+ * high?.hostAddress === (ram.memory?.hostAddress ?? 0n) + 0xc_0000n; // => true
+ * refusals.map(({ code }) => code); // => ['not-ram']
+ * topology.close();
+ * ```
  */
 export function mapPages(ranges: Iterable<FlatRange>, rules: MappingRules): MappedPages {
   const mappings: PageMapping[] = [];
@@ -53,7 +76,23 @@ export function mapPages(ranges: Iterable<FlatRange>, rules: MappingRules): Mapp
   return { mappings, refusals };
 }
 
-/** The part of `range` from `start` up to, not including, `end`, which must lie within it. */
+/**
+ * The part of `range` from `start` up to, not including, `end`, which must lie within it.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { clip } from 'flatview/mapping';
+ *
+ * const topology = new MemoryTopology();
+ * const bar = topology.ram('vga.vram', 0x100_0000n, { backing: 'none' });
+ * bar.address = 0xfd00_0000n;
+ * const [range] = topology.addressSpace('memory', bar).flatView;
+ * const part = range && clip(range, 0xfd00_2000n, 0xfd00_3000n);
+ * [part?.address, part?.last, part?.offset]; // => [0xfd00_2000n, 0xfd00_2fffn, 0x2000n]
+ * topology.close();
+ * ```
+ */
 export function clip(range: FlatRange, start: bigint, end: bigint): FlatRange {
   if (start === range.address && end === endOf(range)) return range;
   return range.part(start, end - 1n);

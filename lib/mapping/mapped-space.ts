@@ -33,6 +33,39 @@ export interface Outcome<Installed extends PageMapping> {
  *
  * Changes are gathered ({@link add}, {@link remove}, {@link show}, {@link relog}) until {@link plan} says what they come
  * to. Then either {@link installed} says that it was carried out, or {@link forget} that it was not.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import {
+ *   MappedSpace,
+ *   type MappedSpaceOptions,
+ *   type Outcome,
+ *   type PageMapping,
+ * } from 'flatview/mapping';
+ *
+ * const options: MappedSpaceOptions<PageMapping> = { canMove: () => false };
+ * const space = new MappedSpace<PageMapping>(
+ *   { pageSize: 0x1000n, largestMapping: 1n << 30n, kinds: new Set(['ram']), canMapReadonly: true },
+ *   options,
+ * );
+ * const topology = new MemoryTopology();
+ * const memory = topology.addressSpace('memory', topology.ram('nvram', 0x1800n));
+ * memory.addListener({
+ *   regionAdd: (section) => space.add(section),
+ *   regionDel: (section) => space.remove(section),
+ *   commit: () => {
+ *     // Here a consumer carries the plan out.
+ *     const { deletes, adds } = space.plan();
+ *     space.installed(deletes, adds);
+ *   },
+ * });
+ * space.mappingAt(0xfffn)?.region.name; // => 'nvram'
+ * const [range] = space.ranges;
+ * const outcomes: Outcome<PageMapping>[] = range ? space.outcomes(range) : [];
+ * outcomes.map(({ mapping, refusal }) => refusal?.code ?? mapping?.size); // => [0x1000n, 'sub-page']
+ * topology.close();
+ * ```
  */
 export class MappedSpace<Installed extends PageMapping> {
   /** What the consumer can map. */

@@ -55,6 +55,42 @@ export interface PlanOptions<Installed extends PageMapping = PageMapping> {
  * A mapping is left alone as long as each of its pages is wanted as it is, also where one larger mapping, or several
  * smaller ones, would do: a hole that opens and closes again costs one mapping. What is left of `wanted` is added; and
  * an add that shows the memory of a delete in its whole length is a move.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import {
+ *   type MappingChange,
+ *   type MappingPlan,
+ *   type MappingRules,
+ *   mapPages,
+ *   type PageMapping,
+ *   type PlanOptions,
+ *   planMappings,
+ * } from 'flatview/mapping';
+ *
+ * const rules: MappingRules = {
+ *   pageSize: 0x1000n,
+ *   largestMapping: 1n << 30n,
+ *   kinds: new Set(['ram']),
+ *   canMapReadonly: true,
+ * };
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * const vram = topology.ram('vga.vram', 0x100_0000n);
+ * system.addSubregion(0xfd00_0000n, vram);
+ * const memory = topology.addressSpace('memory', system);
+ *
+ * const installed = mapPages(memory.flatView.ranges(), rules).mappings;
+ * vram.address = 0xe000_0000n;
+ * const wanted = mapPages(memory.flatView.ranges(), rules).mappings;
+ * const options: PlanOptions = { canMove: () => true };
+ * const plan: MappingPlan<PageMapping> = planMappings(installed, wanted, options);
+ * [plan.deletes.length, plan.adds.length]; // => [0, 0]
+ * const [move]: readonly MappingChange<PageMapping>[] = plan.moves;
+ * [move?.from.address, move?.to.address]; // => [0xfd00_0000n, 0xe000_0000n]
+ * topology.close();
+ * ```
  */
 export function planMappings<Installed extends PageMapping>(
   installed: readonly Installed[],
@@ -74,12 +110,75 @@ export function planMappings<Installed extends PageMapping>(
   return { deletes, moves, adds, relogs };
 }
 
-/** Whether there is nothing to do. */
+/**
+ * Whether there is nothing to do.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { isEmptyPlan, type PageMapping, planMappings } from 'flatview/mapping';
+ *
+ * const topology = new MemoryTopology();
+ * const slot: PageMapping = {
+ *   address: 0x0n,
+ *   size: 0x10_0000n,
+ *   hostAddress: 0x7f00_0000_0000n,
+ *   readonly: false,
+ *   dirtyLog: false,
+ *   region: topology.ram('pc.ram', 0x10_0000n, { backing: 'none' }),
+ *   offset: 0x0n,
+ * };
+ * const canMove = () => false;
+ * isEmptyPlan(planMappings([slot], [slot], { canMove })); // => true
+ * isEmptyPlan(planMappings([slot], [{ ...slot, dirtyLog: true }], { canMove })); // => false
+ * topology.close();
+ * ```
+ */
 export function isEmptyPlan(plan: MappingPlan<PageMapping>): boolean {
   return callsOf(plan) === 0;
 }
 
-/** What `plan` costs. */
+/**
+ * What `plan` costs.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import {
+ *   type MappingRules,
+ *   mapPages,
+ *   type PlanCost,
+ *   planCost,
+ *   planMappings,
+ * } from 'flatview/mapping';
+ *
+ * const rules: MappingRules = {
+ *   pageSize: 0x1000n,
+ *   largestMapping: 1n << 30n,
+ *   kinds: new Set(['ram']),
+ *   canMapReadonly: true,
+ * };
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * system.addSubregion(0x0n, topology.ram('pc.ram', 0x10_0000n));
+ * const memory = topology.addressSpace('memory', system);
+ * const installed = mapPages(memory.flatView.ranges(), rules).mappings;
+ *
+ * // A page is trapped in the middle: the mapping goes, and what is left of it comes back in two.
+ * system.addSubregion(0x8_0000n, topology.io('trap', 0x1000n, {}), { priority: 1 });
+ * const wanted = mapPages(memory.flatView.ranges(), rules).mappings;
+ * const cost: PlanCost = planCost(planMappings(installed, wanted, { canMove: () => false }));
+ * cost;
+ * // => {
+ * //   calls: 3,
+ * //   bytesMapped: 0xf_f000n,
+ * //   bytesUnmapped: 0x10_0000n,
+ * //   bytesInterrupted: 0xf_f000n,
+ * //   hasGap: true,
+ * // }
+ * topology.close();
+ * ```
+ */
 export function planCost(plan: MappingPlan<PageMapping>): PlanCost {
   const { from, to } = unmappedAndMapped(plan);
   let bytesInterrupted = 0n;

@@ -7,7 +7,46 @@ import type { FlatRange } from '../memory/views/flat-view.js';
 import type { AddressRange } from './page-mapping.js';
 import type { RefusalCode } from './refusal.js';
 
-/** What a consumer of flat ranges can map. */
+/**
+ * What a consumer of flat ranges can map.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import {
+ *   type AddressRange,
+ *   type Cuts,
+ *   type MappingRules,
+ *   mapPages,
+ *   type Reason,
+ * } from 'flatview/mapping';
+ *
+ * const below4GiB: AddressRange = { address: 0x0n, size: 1n << 32n };
+ * const largePages: Cuts = { size: 0x20_0000n, origin: 0x0n };
+ * const secret: Reason = { code: 'opt-out', detail: () => 'it belongs to the firmware' };
+ * const rules: MappingRules = {
+ *   pageSize: 0x1000n,
+ *   largestMapping: 1n << 30n,
+ *   kinds: new Set(['ram']),
+ *   canMapReadonly: false,
+ *   windows: [below4GiB],
+ *   cuts: () => largePages,
+ *   refuse: ({ region }) => (region.name === 'smram' ? secret : undefined),
+ * };
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * system.addSubregion(0x0n, topology.ram('pc.ram', 0x40_0000n));
+ * system.addSubregion(0x3000_0000n, topology.ram('smram', 0x10_0000n));
+ * system.addSubregion(0x1_0000_0000n, topology.ram('dimm', 0x20_0000n));
+ * const { flatView } = topology.addressSpace('memory', system);
+ * const { mappings, refusals } = mapPages(flatView.ranges(), rules);
+ * mappings.map(({ address, size }) => [address, size]);
+ * // => [[0x0n, 0x20_0000n], [0x20_0000n, 0x20_0000n]]
+ * refusals.map(({ code }) => code); // => ['opt-out', 'out-of-window']
+ * topology.close();
+ * ```
+ */
 export interface MappingRules {
   /** Bytes of its pages, a power of two. */
   readonly pageSize: bigint;

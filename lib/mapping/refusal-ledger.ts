@@ -13,7 +13,39 @@ export interface RefusalChange {
 /** Hears what became of refusals: after the commit, so that it can read verdicts and change the tree. */
 export type RefusalListener = (change: RefusalChange) => void;
 
-/** The refusals of a consumer that stand: kept and counted until what caused them is planned anew. */
+/**
+ * The refusals of a consumer that stand: kept and counted until what caused them is planned anew.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import {
+ *   MappedSpace,
+ *   type RefusalChange,
+ *   type RefusalLedger,
+ *   type RefusalListener,
+ * } from 'flatview/mapping';
+ *
+ * const told: RefusalChange[] = [];
+ * const onRefusals: RefusalListener = (change) => told.push(change);
+ * const space = new MappedSpace(
+ *   { pageSize: 0x1000n, largestMapping: 1n << 30n, kinds: new Set(['ram']), canMapReadonly: true },
+ *   { canMove: () => false, onRefusals },
+ * );
+ * const topology = new MemoryTopology();
+ * for (const range of topology.addressSpace('memory', topology.ram('nvram', 0x1800n)).flatView) {
+ *   space.add(range);
+ * }
+ * const { deletes, adds } = space.plan();
+ * space.installed(deletes, adds);
+ * const ledger: RefusalLedger = space.refused;
+ * ledger.counts; // => new Map([['sub-page', 1]])
+ *
+ * await Promise.resolve();
+ * told[0]?.refused.map(({ address, size }) => [address, size]); // => [[0x1000n, 0x800n]]
+ * topology.close();
+ * ```
+ */
 export class RefusalLedger {
   readonly #kept = new SortedRanges<Refusal>();
   readonly #byCode = new Map<RefusalCode, Set<Refusal>>();

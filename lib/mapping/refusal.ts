@@ -5,6 +5,15 @@ import type { AddressRange } from './page-mapping.js';
 /**
  * Every reason for which a part of a flat range is not mapped, with what it means. Codes are stable: programs match
  * `code`, people read `text`.
+ *
+ * @example
+ * ```ts
+ * import { type RefusalCode, refusalCodes } from 'flatview/mapping';
+ *
+ * const code: RefusalCode = 'sub-page';
+ * refusalCodes[code];
+ * // => 'It is a part of a page, and the rest of the page shows something else or nothing.'
+ * ```
  */
 export const refusalCodes = {
   'not-ram': 'It is not memory: accesses go to callbacks, or nowhere.',
@@ -29,7 +38,27 @@ export const refusalCodes = {
 /** The stable code of a {@link Refusal}. */
 export type RefusalCode = keyof typeof refusalCodes;
 
-/** A part of a flat range that a consumer does not map, and why. */
+/**
+ * A part of a flat range that a consumer does not map, and why.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { mapPages, type Refusal } from 'flatview/mapping';
+ *
+ * const topology = new MemoryTopology();
+ * const { flatView } = topology.addressSpace('memory', topology.ram('tpm-crb-cmd', 0xf80n));
+ * const [refusal]: readonly Refusal[] = mapPages(flatView.ranges(), {
+ *   pageSize: 0x1000n,
+ *   largestMapping: 1n << 30n,
+ *   kinds: new Set(['ram']),
+ *   canMapReadonly: true,
+ * }).refusals;
+ * refusal?.code; // => 'sub-page'
+ * refusal?.text; // => '0x0-0xf7f of "tpm-crb-cmd": it is a part of a page of 0x1000 bytes'
+ * topology.close();
+ * ```
+ */
 export class Refusal implements AddressRange {
   /** Stable code of the reason, one of {@link refusalCodes}. */
   readonly code: RefusalCode;

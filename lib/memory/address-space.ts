@@ -4,7 +4,7 @@ import * as access from './access/address-space-access.js';
 import { BounceBuffers } from './access/bounce-buffers.js';
 import { type DmaMapOptions, type DmaMapping, mapDma } from './access/dma-mapping.js';
 import type { Endianness, MemTxAttributes, MemTxResult } from './access/mem-tx.js';
-import type { BorrowedView } from './commit/engine.js';
+import type { DatedView } from './commit/engine.js';
 import { effects } from './commit/transaction.js';
 import { type Explanation, explain } from './explain/explain.js';
 import type { MemoryListener } from './listeners/memory-listener.js';
@@ -49,8 +49,10 @@ export class AddressSpace {
   state: AddressSpaceState = 'gone';
   /** @internal What {@link share} returned. */
   shared: SharedAddressSpace | undefined;
+  /** @internal What showed here when the engine was asked last. */
+  recentView: DatedView | undefined;
   /** @internal The views that accesses were made in, for the next ones: as many as were under way at the same time. */
-  readonly idleViews: BorrowedView[] = [];
+  readonly idleViews: DatedView[] = [];
   #bounceBuffers: BounceBuffers | undefined;
 
   /** @internal */
@@ -88,7 +90,7 @@ export class AddressSpace {
   }
 
   /** @internal What shows here now, for one access: to be given back to {@link idleViews}. */
-  borrowView(): BorrowedView {
+  borrowView(): DatedView {
     return this.topology.borrowView(this);
   }
 

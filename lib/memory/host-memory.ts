@@ -55,12 +55,13 @@ const maxSize = 1n << 62n;
  * the owner keeps it open.
  *
  * @example
- * ```ts
- * import { HostMemory, type HostMemoryOptions } from 'flatview';
+ * ```ts native
+ * import { type AccessWidth, HostMemory, type HostMemoryOptions } from 'flatview';
  *
  * const options: HostMemoryOptions = { shared: true };
  * using memory = HostMemory.allocate(0x1000n, options);
- * memory.store(0x10n, 4, 0x1234_5678n);
+ * const width: AccessWidth = 4;
+ * memory.store(0x10n, width, 0x1234_5678n);
  * memory.load(0x12n, 2); // => 0x1234n
  * memory.window(0x10n, 4); // => Uint8Array.of(0x78, 0x56, 0x34, 0x12)
  * memory.load(0x1000n, 1); // throws ERR_ADDRESS_RANGE
@@ -317,7 +318,7 @@ export class HostMemory {
     const first = toAddress(offset, 'offset');
     const size = toSize(length, 'length');
     this.#refuseDevice();
-    if (this.isLent || typeof source !== 'number') {
+    if (this.isLent) {
       throw new FlatviewError('ERR_INVALID_ARGUMENT', `${this.#name} is lent: its owner discards`);
     }
     this.#checkPages(first, size);
@@ -325,7 +326,7 @@ export class HostMemory {
     if (failure !== undefined) throw systemCallError(`discarding ${this.#name}`, failure);
   }
 
-  /** @internal The addon's handle; `undefined` for bytes of the caller's, which can move, and once closed. */
+  /** @internal The addon's handle; `undefined` for memory that is an array, which can move, and once closed. */
   get handle(): HostMemoryHandle | undefined {
     return typeof this.#source === 'number' ? this.#source : undefined;
   }
@@ -335,9 +336,10 @@ export class HostMemory {
     const source = this.#source;
     this.#source = undefined;
     this.#windows.clear();
-    if (typeof source !== 'number') return;
+    if (source === undefined) return;
     abandoned.unregister(this);
-    addon.hostMemoryClose(source);
+    // A lent array is its owner's, who still uses it.
+    if (typeof source === 'number' || !this.isLent) addon.hostMemoryClose(source);
   }
 
   /** As {@link close}. */

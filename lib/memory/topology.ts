@@ -4,7 +4,7 @@ import type { EngineHandle } from '../native/engine-addon.js';
 import type { MemoryRegionOps } from './access/memory-region-ops.js';
 import { AddressSpace } from './address-space.js';
 import { type CommitObserver, CommitObservers } from './commit/commit-observer.js';
-import { type BorrowedView, Engine, type RowDetails } from './commit/engine.js';
+import { type DatedView, Engine, type RowDetails } from './commit/engine.js';
 import { dirtyLogClients, type RegionKind } from './commit/region-state.js';
 import { type Editable, type Effect, effects, TransactionLog } from './commit/transaction.js';
 import { DirtyLog } from './dirty/dirty-log.js';
@@ -395,7 +395,7 @@ export class MemoryTopology {
   }
 
   /** @internal See {@link Engine.borrowView}. */
-  borrowView(space: AddressSpace): BorrowedView {
+  borrowView(space: AddressSpace): DatedView {
     this.#assertOpen();
     space.assertLive();
     return this.#engine.borrowView(space);

@@ -29,6 +29,22 @@ export interface BuiltTopology {
  *
  * @throws whatever the calls throw: the document is taken as checked, but a tree can be too deep or too large to
  *   render, or its aliases recurse without end. Nothing is left behind then.
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { type BuiltTopology, buildTopology, readTopology } from 'flatview';
+ *
+ * const dump = readFileSync('examples/dumps/pc-i440fx.txt.gz');
+ * const built: BuiltTopology = buildTopology(readTopology(dump).document);
+ * const memory = built.addressSpaces.find(({ name }) => name === 'memory');
+ * memory?.lookup(0xffff_fff0n)?.region.name; // => 'pc.bios'
+ *
+ * const vga = [...built.regions.values()].find(({ name }) => name === 'vga.vram');
+ * if (vga) vga.address = 0xe000_0000n;
+ * memory?.lookup(0xe000_0000n)?.region.name; // => 'vga.vram'
+ * built.topology.close();
+ * ```
  */
 export function buildTopology(document: TopologyDocument): BuiltTopology {
   return atOnce(buildSteps(document));
@@ -38,6 +54,19 @@ export function buildTopology(document: TopologyDocument): BuiltTopology {
  * The same as {@link buildTopology}, while the event loop turns. It does not while the tree is rendered.
  *
  * @throws As {@link buildTopology}; the signal's reason.
+ *
+ * @example
+ * ```ts
+ * import { buildTopologyAsync, readTopologyJson } from 'flatview';
+ *
+ * const document = readTopologyJson(`{
+ *   "regions": [{ "id": 0, "name": "ports", "type": "i/o", "size": "0x10000" }],
+ *   "address_spaces": [{ "name": "I/O", "root": 0 }]
+ * }`);
+ * const { topology, addressSpaces } = await buildTopologyAsync(document);
+ * addressSpaces[0]?.lookup(0xcf8n)?.region.name; // => 'ports'
+ * topology.close();
+ * ```
  */
 export function buildTopologyAsync(
   document: TopologyDocument,

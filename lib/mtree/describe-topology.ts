@@ -16,6 +16,34 @@ export interface DescribeOptions {
 /**
  * A live tree as a document: every region that an address space shows or hides, directly or through aliases. A parent
  * that only holds the target of an alias, and can't be reached otherwise, is left out.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   type AddressSpaceRecord,
+ *   type AliasRecord,
+ *   type DescribeOptions,
+ *   describeTopology,
+ *   MemoryTopology,
+ *   type TopologyDocument,
+ * } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const ram = topology.ram('pc.ram', 0x1_8000_0000n, { backing: 'none' });
+ * const system = topology.container('system', 1n << 64n);
+ * system.addSubregion(0x0n, topology.alias('ram-below-4g', ram, { size: 0xc000_0000n }));
+ * topology.addressSpace('memory', system);
+ *
+ * const options: DescribeOptions = { name: 'a PC with 6 GiB' };
+ * const document: TopologyDocument = describeTopology(topology.addressSpaces, options);
+ * document.regions.map(({ id, name }) => [id, name]);
+ * // => [[0, 'system'], [1, 'ram-below-4g'], [2, 'pc.ram']]
+ * const window: AliasRecord | undefined = document.regions[1]?.alias;
+ * window; // => { target: 2, offset: 0x0n }
+ * const spaces: readonly AddressSpaceRecord[] = document.addressSpaces;
+ * spaces; // => [{ name: 'memory', root: 0 }]
+ * topology.close();
+ * ```
  */
 export function describeTopology(
   spaces: readonly AddressSpace[],

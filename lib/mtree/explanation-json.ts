@@ -10,7 +10,28 @@ import type { MemoryRegion } from '../memory/regions/memory-region.js';
 import { reasonText } from './explanation-text.js';
 import { regionType } from './region-type.js';
 
-/** An explanation for programs, as `docs/command-line.md` describes it: numbers of 64 bits are hex strings. */
+/**
+ * An explanation for programs, as `docs/command-line.md` describes it: numbers of 64 bits are hex strings.
+ *
+ * @example
+ * ```ts
+ * import { explanationJson, MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const ram = topology.ram('pc.ram', 0x1000n, { backing: 'none' });
+ * const explanation = topology.addressSpace('memory', ram).explain(0x1000n);
+ * explanationJson(explanation);
+ * // => {
+ * //   address_space: 'memory',
+ * //   address: '0x1000',
+ * //   winner: null,
+ * //   shadowed: [],
+ * //   verdicts: [],
+ * //   complete: true,
+ * // }
+ * topology.close();
+ * ```
+ */
 export function explanationJson(explanation: Explanation): object {
   const { addressSpace, address, winner, shadowed, verdicts, complete } = explanation;
   return {

@@ -17,7 +17,31 @@ const width = 100;
 /** What is longer than this, such as the names in a made-up dump, is cut. */
 const lengthLimit = 1000;
 
-/** An explanation for people: the winner and its way, then what it shadows and why. */
+/**
+ * An explanation for people: the winner and its way, then what it shadows and why.
+ *
+ * @example
+ * ```ts
+ * import { explanationLines, MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * system.addSubregion(0x0n, topology.ram('pc.ram', 0x8000_0000n, { backing: 'none' }));
+ * system.addSubregion(0xa_0000n, topology.io('vga-lowmem', 0x2_0000n, {}), { priority: 1 });
+ * explanationLines(topology.addressSpace('memory', system).explain(0xa_0004n));
+ * // => [
+ * //   '00000000000a0004 in "memory": vga-lowmem +0x4 (i/o) answers',
+ * //   '',
+ * //   '  0000000000000000-ffffffffffffffff  system  [container]',
+ * //   '  00000000000a0000-00000000000bffff    vga-lowmem  [io, priority 1]',
+ * //   '',
+ * //   'It shadows, from top to bottom:',
+ * //   ' 1. pc.ram +0xa0004 (ram)',
+ * //   '    lower-priority: in system, pc.ram (priority 0) is below vga-lowmem (priority 1)',
+ * // ]
+ * topology.close();
+ * ```
+ */
 export function explanationLines(explanation: Explanation): string[] {
   const { addressSpace, address, winner, shadowed, verdicts, complete } = explanation;
   const place = `${hex16(address)} in "${addressSpace.name}"`;

@@ -26,6 +26,21 @@ export const highestId: number = 2 ** 31 - 1;
  * Reads a topology from the text of a JSON file, the form that `docs/topology-json.md` describes.
  *
  * @throws `ERR_MALFORMED_INPUT` that names the place in the document, or the line where it isn't JSON at all.
+ *
+ * @example
+ * ```ts
+ * import { readTopologyJson } from 'flatview';
+ *
+ * const { regions } = readTopologyJson(`{
+ *   "regions": [
+ *     { "id": 0, "name": "system", "type": "container", "size": "0x10000000000000000" },
+ *     { "id": 1, "name": "pc.ram", "type": "ram", "size": "0x80000000", "parent": 0 }
+ *   ],
+ *   "address_spaces": [{ "name": "memory", "root": 0 }]
+ * }`);
+ * regions.map(({ size }) => size); // => [1n << 64n, 0x8000_0000n]
+ * readTopologyJson('{ "regions": [] }'); // throws ERR_MALFORMED_INPUT
+ * ```
  */
 export function readTopologyJson(text: string): TopologyDocument {
   return atOnce(readJsonSteps(text));

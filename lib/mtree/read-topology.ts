@@ -19,10 +19,21 @@ export interface ReadTopology {
 
 /**
  * Reads a topology: JSON as `docs/topology-json.md` describes it; the text of the monitor's `info mtree`, alone or with
- * that of `info mtree -f`; or that text inside the answer of QMP's `human-monitor-command`. Each may be gzipped. What it
- * is shows in the content.
+ * that of `info mtree -f`; or that text inside the answer of QMP's `human-monitor-command`. Each may be gzipped, have the
+ * line ends of Windows, and be UTF-16 with a byte order mark. What it is shows in the content.
  *
  * @throws `ERR_MALFORMED_INPUT` with the place or line that can't be understood; `ERR_INPUT_TOO_LARGE`
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { type ReadTopology, readTopology } from 'flatview';
+ *
+ * const read: ReadTopology = readTopology(readFileSync('examples/dumps/pc-i440fx.txt.gz'));
+ * read.document.regions.length; // => 148
+ * read.notes.every(({ confirmed }) => confirmed); // => true
+ * readTopology(Buffer.from('(qemu) quit')); // throws ERR_MALFORMED_INPUT
+ * ```
  */
 export function readTopology(bytes: Uint8Array): ReadTopology {
   return atOnce(readTopologySteps(bytes));
@@ -33,6 +44,13 @@ export function readTopology(bytes: Uint8Array): ReadTopology {
  * tree is rendered.
  *
  * @throws As {@link readTopology}; the signal's reason.
+ *
+ * @example
+ * ```ts
+ * import { readTopologyAsync } from 'flatview';
+ *
+ * await readTopologyAsync(Buffer.from('(qemu) quit')); // throws ERR_MALFORMED_INPUT
+ * ```
  */
 export function readTopologyAsync(
   bytes: Uint8Array,
@@ -84,8 +102,12 @@ function gunzip(bytes: Uint8Array): Uint8Array {
   }
 }
 
+/** UTF-8; or UTF-16 with a byte order mark, as Windows PowerShell writes what it redirects to a file. */
 function decode(bytes: Uint8Array): string {
-  if (bytes.length <= constants.MAX_STRING_LENGTH) return new TextDecoder().decode(bytes);
+  const isUtf16 = bytes[0] === 0xff && bytes[1] === 0xfe;
+  if (bytes.length <= constants.MAX_STRING_LENGTH) {
+    return new TextDecoder(isUtf16 ? 'utf-16le' : 'utf-8').decode(bytes);
+  }
   throw new FlatviewError('ERR_INPUT_TOO_LARGE', `${bytes.length} bytes are too many`);
 }
 

@@ -67,7 +67,35 @@ export interface AddressSpaceRecord {
   readonly root: number;
 }
 
-/** A flat view and the address spaces that have it, by their index in {@link TopologyDocument.addressSpaces}. */
+/**
+ * A flat view and the address spaces that have it, by their index in {@link TopologyDocument.addressSpaces}.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   describeTopology,
+ *   type FlatRangeRecord,
+ *   type FlatViewRecord,
+ *   MemoryTopology,
+ *   type RegionRecord,
+ * } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * system.addSubregion(0xfffc_0000n, topology.rom('pc.bios', 0x4_0000n, { backing: 'none' }));
+ * topology.addressSpace('memory', system);
+ * topology.addressSpace('cpu-memory-0', system);
+ *
+ * const { regions, flatViews } = describeTopology(topology.addressSpaces, { flatViews: true });
+ * const [view]: readonly FlatViewRecord[] = flatViews ?? [];
+ * view?.addressSpaces; // => [0, 1]
+ * const range: FlatRangeRecord | undefined = view?.ranges[0];
+ * [range?.address, range?.size]; // => [0xfffc_0000n, 0x4_0000n]
+ * const region: RegionRecord | undefined = regions.find(({ id }) => id === range?.region);
+ * region?.name; // => 'pc.bios'
+ * topology.close();
+ * ```
+ */
 export interface FlatViewRecord {
   /** The address spaces, by their index. */
   readonly addressSpaces: readonly number[];

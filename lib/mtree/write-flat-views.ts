@@ -14,6 +14,30 @@ export interface FlatViewTextOptions {
 /**
  * The lines that `info mtree -f` prints for these address spaces: a block for each distinct flat view. The blocks come
  * in the order of their first address spaces; QEMU prints them in the order of a hash table.
+ *
+ * @example
+ * ```ts
+ * import { type FlatViewTextOptions, flatViewLines, MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * const vram = topology.ram('vga.vram', 0x100_0000n, { backing: 'none', owner: 'vga' });
+ * const bank = topology.alias('vga.bank', vram, { offset: 0x4_0000n, size: 0x1_0000n });
+ * system.addSubregion(0xfd00_0000n, vram);
+ * system.addSubregion(0xa_0000n, bank);
+ * const memory = topology.addressSpace('memory', system);
+ * const options: FlatViewTextOptions = { owners: true };
+ * [...flatViewLines([memory], options)];
+ * // => [
+ * //   'FlatView #0',
+ * //   ' AS "memory", root: system',
+ * //   ' Root memory region: system',
+ * //   '  00000000000a0000-00000000000affff (prio 0, ram): vga.vram @0000000000040000 owner:{obj id=vga}',
+ * //   '  00000000fd000000-00000000fdffffff (prio 0, ram): vga.vram owner:{obj id=vga}',
+ * //   '',
+ * // ]
+ * topology.close();
+ * ```
  */
 export function* flatViewLines(
   spaces: readonly AddressSpace[],

@@ -17,6 +17,27 @@ export interface RegionTreeOptions {
  * The lines that `info mtree` prints for these address spaces: a block for each root, then one for each region that an alias
  * shows. The blocks of the roots come in the order of the address spaces, and so those of the targets may come in
  * another order than QEMU's, which prints the roots in the order of a hash table.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology, type RegionTreeOptions, regionTreeLines } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * system.addSubregion(0x0n, topology.ram('pc.ram', 0x8000_0000n, { backing: 'none' }));
+ * system.addSubregion(0xfebf_0000n, topology.io('nvme-bar0', 0x4000n, {}, { enabled: false }));
+ * const memory = topology.addressSpace('memory', system);
+ * const options: RegionTreeOptions = { disabled: true };
+ * [...regionTreeLines([memory], options)];
+ * // => [
+ * //   'address-space: memory',
+ * //   '  0000000000000000-ffffffffffffffff (prio 0, i/o): system',
+ * //   '    0000000000000000-000000007fffffff (prio 0, ram): pc.ram',
+ * //   '    00000000febf0000-00000000febf3fff (prio 0, i/o): nvme-bar0 [disabled]',
+ * //   '',
+ * // ]
+ * topology.close();
+ * ```
  */
 export function* regionTreeLines(
   spaces: readonly AddressSpace[],

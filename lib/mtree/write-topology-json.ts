@@ -7,7 +7,24 @@ import type {
   TopologyDocument,
 } from './topology-document.js';
 
-/** The text of a JSON file that {@link readTopologyJson} reads; `docs/topology-json.md` describes it. */
+/**
+ * The text of a JSON file that {@link readTopologyJson} reads; `docs/topology-json.md` describes it.
+ *
+ * @example
+ * ```ts
+ * import { describeTopology, MemoryTopology, readTopologyJson, writeTopologyJson } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * system.addSubregion(0x0n, topology.ram('pc.ram', 0x8000_0000n, { backing: 'none' }));
+ * topology.addressSpace('memory', system);
+ * const document = describeTopology(topology.addressSpaces, { flatViews: true });
+ * const text = writeTopologyJson(document);
+ * JSON.parse(text).regions[0].size; // => '0x10000000000000000'
+ * readTopologyJson(text); // => document
+ * topology.close();
+ * ```
+ */
 export function writeTopologyJson(document: TopologyDocument): string {
   const { name, regions, addressSpaces, flatViews } = document;
   const views = flatViews ?? [];

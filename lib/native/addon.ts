@@ -19,7 +19,6 @@ export const exchange: { readonly words: BigUint64Array; readonly halves: Uint32
   makeExchange();
 
 function makeExchange(): { words: BigUint64Array; halves: Uint32Array } {
-  const buffer = new ArrayBuffer(64 * 1024);
-  addon.useExchange(buffer);
+  const buffer = addon.exchangeBuffer();
   return { words: new BigUint64Array(buffer), halves: new Uint32Array(buffer) };
 }

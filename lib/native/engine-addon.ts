@@ -163,10 +163,10 @@ export const commitRefusal = {
 /** The engine's functions in the native addon. */
 export interface EngineAddon {
   /**
-   * Has results that are larger than a number written to `buffer`, from its begin, for this environment. It must
-   * have at least 4,096 bytes, and must never be detached.
+   * Where results go that are larger than a number: a buffer of 64 KiB, always the same one, so that copies of these
+   * modules in one environment, which share the addon, read in the same place. It must never be detached.
    */
-  useExchange(buffer: ArrayBuffer): void;
+  exchangeBuffer(): ArrayBuffer;
 
   /**
    * Makes an engine without regions and address spaces.

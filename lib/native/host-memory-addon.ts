@@ -4,8 +4,8 @@ import type { SystemCallFailure } from './system-call.js';
 export type HostMemoryHandle = number;
 
 /**
- * Where bytes are: in the memory of a handle, or in an array of the caller's, whose place is looked up at each call
- * because its owner may move, shrink or detach it.
+ * Where bytes are: in the memory of a handle, or in an array, whose place is looked up at each call because its owner may
+ * move, shrink or detach it. Arrays are callers' own; without the native addon, all memory is arrays.
  */
 export type HostMemorySource = HostMemoryHandle | Uint8Array;
 
@@ -34,10 +34,10 @@ export interface HostMemoryAddon {
     hugePageSize: bigint,
     transparentHugePages: boolean,
     name: string,
-  ): HostMemoryHandle | SystemCallFailure;
+  ): HostMemorySource | SystemCallFailure;
 
   /** Lends memory that somebody else mapped. Fails with ENOMEM unless all of it is mapped. */
-  hostMemoryAt(address: bigint, size: bigint): HostMemoryHandle | SystemCallFailure;
+  hostMemoryAt(address: bigint, size: bigint): HostMemorySource | SystemCallFailure;
 
   /** Address of the first byte in this process. */
   hostMemoryAddress(source: HostMemorySource): bigint;
@@ -95,13 +95,13 @@ export interface HostMemoryAddon {
 
   /** Gives whole pages of allocated memory back to the kernel; they read as zeros. */
   hostMemoryDiscard(
-    memory: HostMemoryHandle,
+    memory: HostMemorySource,
     offset: bigint,
     length: bigint,
   ): SystemCallFailure | undefined;
 
   /** Detaches every window, unmaps what was mapped here, and forgets the handle. */
-  hostMemoryClose(memory: HostMemoryHandle): void;
+  hostMemoryClose(memory: HostMemorySource): void;
 
   /** Forgets the handle. The memory stays mapped while a window lives. */
   hostMemoryRelease(memory: HostMemoryHandle): void;

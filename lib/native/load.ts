@@ -1,30 +1,39 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { endianness } from 'node:os';
 import path from 'node:path';
 import { FlatviewError } from '../errors.js';
 import { findPackageRoot } from '../package-root.js';
+import { loadWasmAddon } from './wasm/wasm-addon.js';
 
 const require = createRequire(import.meta.url);
 
 /** What this process runs on, in the words of the folders under `prebuilds/`. */
 const platform = `${process.platform}-${process.arch}`;
 
+/** Those for which the published package has a native addon. */
+const shipped: readonly string[] = ['linux-x64', 'linux-arm64'];
+
+/** The engine as WebAssembly, for all others. */
+const wasmModule = 'prebuilds/wasm32/flatview.wasm';
+
 /**
- * Where an addon can be, best first: built here from source, or shipped in the published package.
- * `FLATVIEW_ADDON` names another one instead, such as a debug build or one with sanitizers.
+ * Where an addon can be, best first: built here from source, or shipped in the published package, or the engine as
+ * WebAssembly. `FLATVIEW_ADDON` names another one instead, such as a debug build, one with sanitizers, or a `.wasm`.
  */
 function candidates(): string[] {
   const chosen = process.env['FLATVIEW_ADDON'];
   return chosen === undefined
-    ? ['build/Release/flatview.node', `prebuilds/${platform}/flatview.node`]
+    ? ['build/Release/flatview.node', `prebuilds/${platform}/flatview.node`, wasmModule]
     : [path.resolve(chosen)];
 }
 
 /**
- * Loads the native addon and returns its table of functions.
+ * Loads the native addon, or what stands in for it where there is none, and returns its table of functions. Where a
+ * native addon was to be expected, a warning says that it is not the one (`FLATVIEW_WEBASSEMBLY`).
  *
  * @param packageRoot The folder that holds package.json; by default that of this package.
- * @throws {FlatviewError} `ERR_ADDON_NOT_FOUND`: there is no addon for this platform or it does not load;
+ * @throws {FlatviewError} `ERR_ADDON_NOT_FOUND`: there is nothing for this platform or it does not load;
  *   the message says what was tried, why each try failed, and what to do.
  */
 export function loadAddon(packageRoot: string = findPackageRoot()): unknown {
@@ -33,7 +42,8 @@ export function loadAddon(packageRoot: string = findPackageRoot()): unknown {
     const file = path.resolve(packageRoot, candidate);
     if (!existsSync(file)) continue;
     try {
-      return require(file);
+      if (!file.endsWith('.wasm')) return require(file);
+      return loadWebAssembly(file, failures);
     } catch (error) {
       failures.push(error instanceof Error ? error : new Error(String(error)));
     }
@@ -43,9 +53,35 @@ export function loadAddon(packageRoot: string = findPackageRoot()): unknown {
   });
 }
 
+/** @param failures Why native addons that exist did not load. */
+function loadWebAssembly(file: string, failures: readonly Error[]): unknown {
+  if (endianness() === 'BE') throw new Error(`${file} is for little-endian processors`);
+  const why = whyNoNativeAddon(failures);
+  const addon = loadWasmAddon(file, why);
+  const isChosen = process.env['FLATVIEW_ADDON'] !== undefined;
+  if (!isChosen && (failures.length > 0 || shipped.includes(platform))) {
+    const message = `flatview has its engine as WebAssembly, without KVM, VFIO and shared memory: ${why}`;
+    process.emitWarning(message, { code: 'FLATVIEW_WEBASSEMBLY' });
+  }
+  return addon;
+}
+
+function whyNoNativeAddon([failure]: readonly Error[]): string {
+  const chosen = process.env['FLATVIEW_ADDON'];
+  if (chosen !== undefined) return `FLATVIEW_ADDON is ${chosen}`;
+  if (failure !== undefined) {
+    const [firstLine] = failure.message.split('\n', 1);
+    return `on ${platform} (${cLibrary()}), ${firstLine}`;
+  }
+  if (shipped.includes(platform)) return `prebuilds/${platform}/flatview.node is not there`;
+  return process.platform === 'linux'
+    ? `none is shipped for ${platform}; it can be compiled`
+    : `there is none for ${process.platform}`;
+}
+
 function diagnose(packageRoot: string, failures: readonly Error[]): string {
   return [
-    `The native addon of flatview could not be loaded on ${platform} (${cLibrary()}, Node.js ${process.version}).`,
+    `The addon of flatview could not be loaded on ${platform} (${cLibrary()}, Node.js ${process.version}).`,
     `Looked in ${packageRoot} for:`,
     ...candidates().map((candidate) => `  ${candidate}`),
     ...(failures.length === 0 ? ['None of these files exists.'] : ['What exists does not load:']),
@@ -57,7 +93,10 @@ function diagnose(packageRoot: string, failures: readonly Error[]): string {
 
 function cures(packageRoot: string): string[] {
   if (process.platform !== 'linux') {
-    return [`Run on Linux: flatview needs its system calls, and ${process.platform} has others.`];
+    return [
+      'In a clone of the repository: npm run build:wasm',
+      `In an installed package: delete node_modules and run npm ci here; ${wasmModule} comes with the package.`,
+    ];
   }
   return [
     'In a clone of the repository: npm run build:native',
@@ -66,7 +105,7 @@ function cures(packageRoot: string): string[] {
   ];
 }
 
-/** The C library that this process runs on: a binary made for glibc does not load on musl. */
+/** The C library that this process runs on, which a native addon may be too new for. */
 function cLibrary(): string {
   const report: unknown = process.report.getReport();
   const header = isRecord(report) ? report['header'] : undefined;

@@ -15,7 +15,7 @@
 namespace flatview::binding {
 namespace {
 
-constexpr size_t kMinExchangeBytes = 4096;
+constexpr size_t kExchangeBytes = size_t{64} * 1024;
 
 // About what a view does not share with those before and after it: one path of its tree (measured:
 // 1.1 KB at 1,000 ranges, 1.2 KB at 100,000). Without knowing of it the garbage collector would
@@ -23,7 +23,7 @@ constexpr size_t kMinExchangeBytes = 4096;
 constexpr int64_t kViewBytes = 1024;
 
 constexpr std::array<Function, 19> kFunctions = {{
-    {"useExchange", Callback<&EngineBinding::UseExchange>},
+    {"exchangeBuffer", Callback<&EngineBinding::ExchangeBuffer>},
     {"engineCreate", Callback<&EngineBinding::Create>},
     {"engineDestroy", Callback<&EngineBinding::Destroy>},
     {"engineUseBatch", Callback<&EngineBinding::UseBatch>},
@@ -70,6 +70,10 @@ void CountExternalBytes(const Arguments& arguments, int64_t change) {
 }  // namespace
 
 bool EngineBinding::Register(napi_env env, napi_value exports) {
+  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, kExchangeBytes);
+  if (buffer.IsEmpty()) return false;
+  exchange_buffer_ = Napi::Persistent(Napi::Object(buffer));
+  exchange_ = {static_cast<std::byte*>(buffer.Data()), buffer.ByteLength()};
   return Define(env, exports, kFunctions, this);
 }
 
@@ -82,15 +86,9 @@ std::shared_ptr<engine::ViewChannel> EngineBinding::Channel(Arguments& arguments
   return channel;
 }
 
-napi_value EngineBinding::UseExchange(Arguments& arguments) {
-  const std::span<std::byte> bytes = arguments.ArrayBuffer(0);
-  if (!arguments.failed() && bytes.size() < kMinExchangeBytes) {
-    arguments.FailRange(0, "must have at least 4096 bytes");
-  }
-  if (arguments.failed()) return nullptr;
-  exchange_reference_ = Hold(arguments, 0);
-  exchange_ = bytes;
-  return nullptr;
+napi_value EngineBinding::ExchangeBuffer(Arguments& arguments) {
+  static_cast<void>(arguments);
+  return exchange_buffer_.Value();
 }
 
 napi_value EngineBinding::Create(Arguments& arguments) {
@@ -136,8 +134,6 @@ napi_value EngineBinding::Commit(Arguments& arguments) {
     arguments.FailRange(1, "must be at most the number of records in the engine's batch");
   } else if (entry->engine->pending()) {
     arguments.FailState("a commit is pending");
-  } else if (exchange_.empty()) {
-    arguments.FailState("there is no exchange buffer");
   }
   if (arguments.failed()) return nullptr;
 
@@ -302,7 +298,6 @@ napi_value EngineBinding::ViewRanges(Arguments& arguments) {
 // making a result take as long as the lookup.
 napi_value EngineBinding::ViewLookup(Arguments& arguments) {
   const View* const view = arguments.Handle(0, views_);
-  if (view != nullptr && exchange_.empty()) arguments.FailState("there is no exchange buffer");
   if (arguments.failed()) return nullptr;
   uint64_t address = 0;
   std::memcpy(&address, exchange_.data(), sizeof(address));

@@ -23,14 +23,14 @@ class EngineBinding {
   // Adds the functions to `exports`. Returns false with an exception pending if that fails.
   bool Register(napi_env env, napi_value exports);
 
-  // Where results go that are larger than a number; empty until JavaScript has given it.
+  // Where results go that are larger than a number.
   const std::span<std::byte>& exchange() const { return exchange_; }
 
   // The channel of arguments `index` (engine) and the next (address space), for other bindings;
   // null after throwing.
   std::shared_ptr<engine::ViewChannel> Channel(Arguments& arguments, size_t index);
 
-  napi_value UseExchange(Arguments& arguments);
+  napi_value ExchangeBuffer(Arguments& arguments);
   napi_value Create(Arguments& arguments);
   napi_value Destroy(Arguments& arguments);
   napi_value UseBatch(Arguments& arguments);
@@ -70,7 +70,7 @@ class EngineBinding {
   const View empty_view_ = std::make_shared<const engine::FlatView>();
   // Where results go that are larger than a number.
   std::span<std::byte> exchange_;
-  Napi::ObjectReference exchange_reference_;
+  Napi::ObjectReference exchange_buffer_;
 };
 
 }  // namespace flatview::binding

@@ -70,7 +70,6 @@ napi_value ReaderBinding::Leave(Arguments& arguments) {
 
 napi_value ReaderBinding::Lookup(Arguments& arguments) {
   const std::unique_ptr<Reader>* const found = arguments.Handle(0, readers_);
-  if (found != nullptr && exchange_.empty()) arguments.FailState("there is no exchange buffer");
   if (arguments.failed()) return nullptr;
   uint64_t address = 0;
   std::memcpy(&address, exchange_.data(), sizeof(address));

@@ -19,7 +19,7 @@ void ChildIndex::Sync(RegionId id) {
   const RegionId before = ContainerOf(id);
   const RegionId after = shows ? region->parent : kNoRegion;
   if (before == after) {
-    if (after != kNoRegion) SyncInterval(id, *region);
+    if (after != kNoRegion) forest_.Change(id, Describe(id, *region));
     return;
   }
   if (before != kNoRegion) forest_.Erase(id);
@@ -31,19 +31,15 @@ void ChildIndex::Sync(RegionId id) {
 // Has the place of a container, if it has one, say whether something lies in it.
 void ChildIndex::SyncLeaf(RegionId id) {
   const Region* const region = regions_.Find(id);
-  if (ContainerOf(id) != kNoRegion && region != nullptr) SyncInterval(id, *region);
-}
-
-void ChildIndex::SyncInterval(RegionId id, const Region& region) {
-  const Interval interval = Describe(id, region);
-  if (forest_.IntervalOf(id) != interval) forest_.Change(id, interval);
+  if (ContainerOf(id) == kNoRegion || region == nullptr) return;
+  const Interval interval = Describe(id, *region);
+  if (interval.is_leaf != forest_.IsLeaf(id)) forest_.Change(id, interval);
 }
 
 EnabledChildren ChildIndex::ChildrenOf(RegionId id) const {
-  const IntervalForest::Tree tree = forest_.TreeOf(id);
-  if (tree == kNoRegion) return {};
-  const IntervalForest::Node& node = forest_.At(tree);
-  return {tree, node.left != kNoRegion || node.right != kNoRegion};
+  const IntervalForest::Node* const tree = forest_.TreeOf(id);
+  if (tree == nullptr) return {};
+  return {tree->At(0).id, tree->height != 0 || tree->count > 1};
 }
 
 }  // namespace flatview::engine

@@ -28,14 +28,13 @@ class ChildIndex {
 
   // The container in whose tree the region is; kNoRegion if it has none or isn't enabled.
   RegionId ContainerOf(RegionId id) const { return forest_.OwnerOf(id); }
-  bool HasChildren(RegionId id) const { return forest_.TreeOf(id) != kNoRegion; }
+  bool HasChildren(RegionId id) const { return forest_.TreeOf(id) != nullptr; }
   EnabledChildren ChildrenOf(RegionId id) const;
 
   const IntervalForest& forest() const { return forest_; }
 
  private:
   void SyncLeaf(RegionId id);
-  void SyncInterval(RegionId id, const Region& region);
   Interval Describe(RegionId id, const Region& region) const;
 
   const RegionTable& regions_;

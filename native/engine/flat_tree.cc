@@ -10,10 +10,8 @@
 namespace flatview::engine {
 namespace {
 
-// A leaf of 1 KiB, and an inner node of 256 bytes: what a search touches of each is a few cache
-// lines, and what a commit copies is little.
-constexpr size_t kMaxRanges = 32;
-constexpr size_t kMaxChildren = 16;
+constexpr size_t kMaxRanges = FlatNode::kMaxRanges;
+constexpr size_t kMaxChildren = FlatNode::kMaxChildren;
 
 size_t MaxCount(size_t height) { return height == 0 ? kMaxRanges : kMaxChildren; }
 bool IsSmall(const FlatNode& node) { return node.count < MaxCount(node.height) / 4; }
@@ -28,12 +26,14 @@ struct Draft {
 // A node without its content.
 Draft Allocate(size_t height, size_t count) {
   const size_t item = height == 0 ? sizeof(FlatNode::Rest) : sizeof(const FlatNode*);
-  void* const memory = ::operator new(sizeof(FlatNode) + count * (sizeof(uint64_t) + item));
+  const size_t room = MaxCount(height);
+  void* const memory = ::operator new(sizeof(FlatNode) + room * sizeof(uint64_t) + count * item);
   FlatNode* const node =
       std::construct_at(static_cast<FlatNode*>(memory), 1u, static_cast<uint16_t>(count),
                         static_cast<uint16_t>(height));
   auto* const keys = reinterpret_cast<uint64_t*>(node + 1);
-  return {node, keys, reinterpret_cast<std::byte*>(keys + count)};
+  std::fill(keys + count, keys + room, kLastAddress);
+  return {node, keys, reinterpret_cast<std::byte*>(keys + room)};
 }
 
 void WriteRanges(std::span<const FlatRange> ranges, uint64_t* keys, FlatNode::Rest* rests) {

@@ -20,8 +20,15 @@ namespace flatview::engine {
 //
 //   Node | keys: the first address of each item | items: the rest of each range, or the children
 //
-// The keys lie apart, so that a search touches as few cache lines as it can.
+// The keys lie apart, so that a search touches as few cache lines as it can. There is room for as
+// many as a node can have, and where none is, there is the last address: so every search of a node
+// takes the same steps.
 struct FlatNode {
+  // A leaf of 1 KiB, and an inner node of 256 bytes: what a search touches of each is a few cache
+  // lines, and what a commit copies is little.
+  static constexpr size_t kMaxRanges = 32;
+  static constexpr size_t kMaxChildren = 16;
+
   struct Rest {
     uint64_t last;
     uint64_t offset;
@@ -35,9 +42,9 @@ struct FlatNode {
   const uint16_t height;  // 0: a leaf
 
   const uint64_t* keys() const { return reinterpret_cast<const uint64_t*>(this + 1); }
-  const Rest* rests() const { return reinterpret_cast<const Rest*>(keys() + count); }
+  const Rest* rests() const { return reinterpret_cast<const Rest*>(keys() + kMaxRanges); }
   const FlatNode* const* children() const {
-    return reinterpret_cast<const FlatNode* const*>(keys() + count);
+    return reinterpret_cast<const FlatNode* const*>(keys() + kMaxChildren);
   }
   FlatRange Range(size_t index) const {
     const Rest& rest = rests()[index];
@@ -53,20 +60,16 @@ struct FlatNode {
 
   // The last item that begins at `address` or before, or the first if none does.
   size_t Search(uint64_t address) const {
-    // Without a branch that depends on the address: random ones would mispredict it every other
-    // time. The last few are compared all at once, where each halving would wait for the one
-    // before.
+    // Without a branch that depends on the address or on how full the node is: random ones would
+    // mispredict it every other time. The last few are compared all at once, where each halving
+    // would wait for the one before.
     const uint64_t* low = keys();
-    size_t items = count;
-    while (items > 8) {
-      const size_t half = items / 2;
-      low += low[half] <= address ? half : 0;
-      items -= half;
-    }
+    if (height == 0) low += low[16] <= address ? 16 : 0;
+    low += low[8] <= address ? 8 : 0;
     size_t begun = 0;
-    for (size_t i = 1; i < items; ++i) begun += low[i] <= address ? 1 : 0;
-    low += begun;
-    return static_cast<size_t>(low - keys());
+    for (size_t i = 1; i < 8; ++i) begun += low[i] <= address ? 1 : 0;
+    const size_t index = static_cast<size_t>(low - keys()) + begun;
+    return index < count ? index : count - 1u;
   }
 };
 

@@ -42,42 +42,48 @@ class IndexedSubregions {
   void Hide(const AddressRange& range) { open_.Cover(range); }
 
  private:
-  using Tree = IntervalForest::Tree;
+  using Tree = IntervalForest::Node;
+  using Item = IntervalForest::Item;
 
-  // A subregion, or a tree of them of which it is known only where it begins and which is highest.
+  // A subregion, or a tree of them of which only the hull is known.
   struct Candidate {
-    StackingKey key;
-    Tree tree = {};
-    bool is_tree = false;
-    uint64_t first = 0;
+    Item item;
+    const Tree* tree;  // null: it is a subregion
 
-    friend bool operator<(const Candidate& a, const Candidate& b) { return a.key < b.key; }
+    friend bool operator<(const Candidate& a, const Candidate& b) {
+      return a.item.interval.key < b.item.interval.key;
+    }
+  };
+  struct Listed {
+    StackingKey key;
+    RegionId id;
   };
 
   struct Level {
-    size_t candidates;  // of the levels outside
     Int128 base;
     AddressRange part;  // what can be seen, in the container's own bytes
-    bool is_listed;     // its candidates are subregions in the order in which they come
-    size_t next;        // of these
+    bool is_listed;     // else subregions are found one by one
+    size_t next;        // of the list, the next one
+    size_t listed;      // how many there are of the levels outside
+    size_t candidates;  // likewise
   };
 
-  bool List(Tree tree);
+  bool List(const Tree* tree);
   void StackOverlapping(size_t begin, size_t end);
   RegionId NextListed();
   RegionId NextHighest();
-  void Add(const Candidate& candidate);
-  void AddTree(Tree tree, uint64_t first);
+  void AddAll(const Tree& tree);
   Candidate TakeHighest();
-  bool Open(const Candidate& tree);
-  bool IsVisible(uint64_t first, uint64_t last) const;
+  bool CanShow(const Item& item) const;
+  bool IsVisible(const AddressRange& range) const;
   AddressRange Outside(const AddressRange& range) const;
 
   const ChildIndex& children_;
   OpenRanges open_;
   std::vector<Level> levels_;
-  // Those of the innermost container are at the end, as a list or as a heap with the highest on
-  // top.
+  // Of both, those of the innermost container are at the end: subregions in the order in which they
+  // come, or a heap with the highest on top.
+  std::vector<Listed> listed_;
   std::vector<Candidate> candidates_;
 };
 

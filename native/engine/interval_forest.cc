@@ -1,147 +1,237 @@
 #include "engine/interval_forest.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace flatview::engine {
 namespace {
 
-// Nodes with the higher weight are nearer to the top. A bijection, so no two are equal.
-uint32_t Weight(RegionId id) {
-  uint32_t hash = id * 0x9e3779b1u;
-  hash ^= hash >> 15;
-  hash *= 0x85ebca77u;
-  return hash ^ hash >> 13;
+using Item = IntervalForest::Item;
+using Node = IntervalForest::Node;
+using NodePtr = IntervalForest::NodePtr;
+constexpr size_t kMaxItems = Node::kMaxItems;
+
+struct Inner : Node {
+  explicit Inner(uint32_t node_height) : Node(node_height) {}
+
+  std::array<NodePtr, kMaxItems> children;
+};
+
+std::array<NodePtr, kMaxItems>& ChildrenOf(Node& node) {
+  return static_cast<Inner&>(node).children;
+}
+
+NodePtr MakeNode(uint32_t height) {
+  return NodePtr(height == 0 ? std::make_unique<Node>(0).release()
+                             : std::make_unique<Inner>(height).release());
+}
+
+// How many items of a node begin before this one, or are it.
+size_t CountUpTo(const Node& node, uint64_t first, RegionId id) {
+  size_t count = 0;
+  for (size_t i = 0; i < node.count; ++i) count += node.firsts[i] <= first ? 1 : 0;
+  while (count > 0 && node.firsts[count - 1] == first && node.rests[count - 1].id > id) --count;
+  return count;
+}
+
+// The hull of what `a` and `b` are the hulls of. REQUIRES: `a` comes first.
+Item HullOf(const Item& a, const Item& b) {
+  return {{{a.interval.range.first, std::max(a.interval.range.last, b.interval.range.last)},
+           std::max(a.interval.key, b.interval.key),
+           a.interval.is_leaf && b.interval.is_leaf},
+          a.id};
+}
+
+Item HullOf(const Node& node) {
+  Item hull = node.At(0);
+  for (size_t i = 1; i < node.count; ++i) hull = HullOf(hull, node.At(i));
+  return hull;
+}
+
+// Whether a hull can be another one without this.
+bool Depends(const Item& hull, const Item& item) {
+  return hull.id == item.id || hull.interval.range.last == item.interval.range.last ||
+         hull.interval.key == item.interval.key || !item.interval.is_leaf;
+}
+
+template <typename Array>
+void Shift(Array& array, size_t begin, size_t end, size_t to) {
+  const auto at = [&array](size_t index) { return array.begin() + static_cast<ptrdiff_t>(index); };
+  if (to < begin) {
+    std::move(at(begin), at(end), at(to));
+  } else {
+    std::move_backward(at(begin), at(end), at(to + (end - begin)));
+  }
+}
+
+// Has the items from `begin` on come from `to` on, and so be as many more or fewer.
+void ShiftItems(Node& node, size_t begin, size_t to) {
+  Shift(node.firsts, begin, node.count, to);
+  Shift(node.lasts, begin, node.count, to);
+  Shift(node.rests, begin, node.count, to);
+  if (node.height != 0) Shift(ChildrenOf(node), begin, node.count, to);
+  node.count = static_cast<uint32_t>(node.count + to - begin);
+}
+
+// Moves the items of `from` from `begin` on behind those of `to`.
+void MoveItems(Node& from, size_t begin, Node& to) {
+  for (size_t i = begin; i < from.count; ++i) {
+    to.Set(to.count, from.At(i));
+    if (to.height != 0) ChildrenOf(to)[to.count] = std::move(ChildrenOf(from)[i]);
+    ++to.count;
+  }
+  from.count = static_cast<uint32_t>(begin);
+}
+
+void AddItem(Node& node, size_t index, const Item& item, NodePtr child) {
+  ShiftItems(node, index, index + 1);
+  node.Set(index, item);
+  if (child != nullptr) ChildrenOf(node)[index] = std::move(child);
+}
+
+void RemoveItem(Node& node, size_t index) {
+  if (node.height != 0) ChildrenOf(node)[index] = nullptr;
+  ShiftItems(node, index + 1, index);
+}
+
+// Adds an item, and to an inner node the child that it is the hull of. Returns a node with those
+// for which there is no room, which is to follow this one; or null.
+NodePtr Add(Node& node, size_t index, const Item& item, NodePtr child) {
+  if (node.count < kMaxItems) {
+    AddItem(node, index, item, std::move(child));
+    return nullptr;
+  }
+  // Where regions come by ascending address, nodes are to be full.
+  const size_t half = index == kMaxItems ? kMaxItems : kMaxItems / 2;
+  NodePtr behind = MakeNode(node.height);
+  MoveItems(node, half, *behind);
+  if (index < half) {
+    AddItem(node, index, item, std::move(child));
+  } else {
+    AddItem(*behind, index - half, item, std::move(child));
+  }
+  return behind;
+}
+
+// Adds an interval somewhere below; returns what Add does.
+NodePtr AddBelow(Node& node, const Item& item) {
+  const size_t count = CountUpTo(node, item.interval.range.first, item.id);
+  if (node.height == 0) return Add(node, count, item, nullptr);
+  const size_t index = count == 0 ? 0 : count - 1;
+  Node& child = node.Child(index);
+  NodePtr behind = AddBelow(child, item);
+  if (behind == nullptr) {
+    const Item hull = node.At(index);
+    node.Set(index, count == 0 ? HullOf(item, hull) : HullOf(hull, item));
+    return nullptr;
+  }
+  node.Set(index, HullOf(child));
+  const Item hull = HullOf(*behind);
+  return Add(node, index + 1, hull, std::move(behind));
+}
+
+// Makes one of a small child and the one behind or before it, if they fit.
+void MergeSmall(Node& node, size_t index) {
+  if (node.Child(index).count >= kMaxItems / 4 || node.count < 2) return;
+  const size_t left = index + 1 < node.count ? index : index - 1;
+  Node& child = node.Child(left);
+  Node& behind = node.Child(left + 1);
+  if (child.count + behind.count > kMaxItems) return;
+  MoveItems(behind, 0, child);
+  node.Set(left, HullOf(node.At(left), node.At(left + 1)));
+  RemoveItem(node, left + 1);
+}
+
+// Takes out an interval somewhere below, and returns it.
+Item RemoveBelow(Node& node, uint64_t first, RegionId id) {
+  const size_t index = CountUpTo(node, first, id) - 1;
+  if (node.height == 0) {
+    const Item item = node.At(index);
+    RemoveItem(node, index);
+    return item;
+  }
+  Node& child = node.Child(index);
+  const Item item = RemoveBelow(child, first, id);
+  if (child.count == 0) {
+    RemoveItem(node, index);
+  } else {
+    if (Depends(node.At(index), item)) node.Set(index, HullOf(child));
+    MergeSmall(node, index);
+  }
+  return item;
+}
+
+// Puts another interval in the place of one that begins at the same address, and returns that.
+Item ReplaceBelow(Node& node, const Item& item) {
+  const size_t index = CountUpTo(node, item.interval.range.first, item.id) - 1;
+  const Item present = node.At(index);
+  if (node.height == 0) {
+    node.Set(index, item);
+    return present;
+  }
+  Node& child = node.Child(index);
+  const Item before = ReplaceBelow(child, item);
+  node.Set(index, Depends(present, before) ? HullOf(child) : HullOf(present, item));
+  return before;
 }
 
 }  // namespace
 
-void IntervalForest::Insert(RegionId owner, RegionId id, const Interval& interval) {
-  Node& node = nodes_.Use(id);
-  node.interval = interval;
-  node.owner = owner;
-  node.weight = Weight(id);
-  Tree top = TreeOf(owner);
-  Tree* place = &top;
-  while (*place != kNoRegion && At(*place).weight > node.weight) {
-    node.above = *place;
-    Node& above = nodes_[*place];
-    above.max_last = std::max(above.max_last, interval.range.last);
-    above.highest = std::max(above.highest, interval.key);
-    above.all_leaves = above.all_leaves && interval.is_leaf;
-    place = Before(node, id, above, node.above) ? &above.left : &above.right;
+void IntervalForest::NodeDeleter::operator()(Node* node) const {
+  if (node->height == 0) {
+    delete node;
+  } else {
+    delete static_cast<Inner*>(node);
   }
-  Tree left = kNoRegion;
-  Tree right = kNoRegion;
-  Split(*place, id, left, right);
-  Link(node.left, left, id);
-  Link(node.right, right, id);
-  *place = id;
-  Refresh(id);
-  trees_.Use(owner) = top;
+}
+
+const Node& IntervalForest::Node::Child(size_t index) const {
+  return *static_cast<const Inner*>(this)->children[index];
+}
+Node& IntervalForest::Node::Child(size_t index) {
+  return *static_cast<Inner*>(this)->children[index];
+}
+
+void IntervalForest::Insert(RegionId owner, RegionId id, const Interval& interval) {
+  places_.Use(id) = {owner, interval.is_leaf, interval.range.first};
+  NodePtr& top = trees_.Use(owner);
+  if (top == nullptr) top = MakeNode(0);
+  NodePtr behind = AddBelow(*top, {interval, id});
+  if (behind == nullptr) return;
+  NodePtr above = MakeNode(top->height + 1);
+  for (NodePtr* const child : {&top, &behind}) {
+    const Item hull = HullOf(**child);
+    AddItem(*above, above->count, hull, std::move(*child));
+  }
+  top = std::move(above);
 }
 
 void IntervalForest::Change(RegionId id, const Interval& interval) {
-  Node& node = nodes_[id];
-  if (node.interval.range.first == interval.range.first) {
-    node.interval = interval;
-    RefreshUp(id);
-    return;
+  Place& place = places_[id];
+  const RegionId owner = place.owner;
+  if (place.first == interval.range.first) {
+    place.is_leaf = interval.is_leaf;
+    ReplaceBelow(*trees_[owner], {interval, id});
+  } else {
+    Erase(id);
+    Insert(owner, id, interval);
   }
-  const RegionId owner = node.owner;
-  Erase(id);
-  Insert(owner, id, interval);
 }
 
 void IntervalForest::Erase(RegionId id) {
-  const Node& node = nodes_[id];
-  const RegionId above = node.above;
-  const RegionId owner = node.owner;
-  const Tree joined = Join(node.left, node.right);
-  if (above != kNoRegion) {
-    Node& top = nodes_[above];
-    Link(top.left == id ? top.left : top.right, joined, above);
-    RefreshUp(above);
-  } else if (joined != kNoRegion) {
-    Link(trees_[owner], joined, kNoRegion);
-  } else {
-    trees_.Drop(owner);
-  }
-  nodes_.Drop(id);
+  const auto [owner, is_leaf, first] = places_[id];
+  NodePtr& top = trees_[owner];
+  RemoveBelow(*top, first, id);
+  while (top->height != 0 && top->count == 1) top = NodePtr(std::move(ChildrenOf(*top)[0]));
+  if (top->count == 0) trees_.Drop(owner);
+  places_.Drop(id);
 }
 
-bool IntervalForest::Before(const Node& a, RegionId a_id, const Node& b, RegionId b_id) {
-  const uint64_t first_a = a.interval.range.first;
-  const uint64_t first_b = b.interval.range.first;
-  return first_a != first_b ? first_a < first_b : a_id < b_id;
-}
-
-// Puts `tree` to a side of `above`.
-void IntervalForest::Link(Tree& side, Tree tree, RegionId above) {
-  side = tree;
-  if (tree != kNoRegion) nodes_[tree].above = above;
-}
-
-// Cuts `tree` in what comes before `at` and what comes behind.
-void IntervalForest::Split(Tree tree, RegionId at, Tree& left, Tree& right) {
-  if (tree == kNoRegion) {
-    left = right = kNoRegion;
-    return;
-  }
-  Node& node = nodes_[tree];
-  Tree rest = kNoRegion;
-  if (Before(node, tree, nodes_[at], at)) {
-    left = tree;
-    Split(node.right, at, rest, right);
-    Link(node.right, rest, tree);
-  } else {
-    right = tree;
-    Split(node.left, at, left, rest);
-    Link(node.left, rest, tree);
-  }
-  Refresh(tree);
-}
-
-// One tree of two, of which all of `left` comes before all of `right`.
-IntervalForest::Tree IntervalForest::Join(Tree left, Tree right) {
-  if (left == kNoRegion) return right;
-  if (right == kNoRegion) return left;
-  const bool left_on_top = At(left).weight > At(right).weight;
-  const Tree top = left_on_top ? left : right;
-  Node& node = nodes_[top];
-  if (left_on_top) {
-    Link(node.right, Join(node.right, right), top);
-  } else {
-    Link(node.left, Join(left, node.left), top);
-  }
-  Refresh(top);
-  return top;
-}
-
-// Brings what a node says of the whole tree below it in step with the trees to its sides. Returns
-// whether that changed it.
-bool IntervalForest::Refresh(RegionId id) {
-  Node& node = nodes_[id];
-  uint64_t max_last = node.interval.range.last;
-  StackingKey highest = node.interval.key;
-  bool all_leaves = node.interval.is_leaf;
-  for (const Tree side : {node.left, node.right}) {
-    if (side == kNoRegion) continue;
-    const Node& below = At(side);
-    max_last = std::max(max_last, below.max_last);
-    highest = std::max(highest, below.highest);
-    all_leaves = all_leaves && below.all_leaves;
-  }
-  const bool changed =
-      max_last != node.max_last || highest != node.highest || all_leaves != node.all_leaves;
-  node.max_last = max_last;
-  node.highest = highest;
-  node.all_leaves = all_leaves;
-  return changed;
-}
-
-// Refreshes a node, and those above it as far as that changes anything.
-void IntervalForest::RefreshUp(RegionId id) {
-  while (id != kNoRegion && Refresh(id)) id = At(id).above;
+Interval IntervalForest::IntervalOf(RegionId id) const {
+  const auto [owner, is_leaf, first] = places_[id];
+  const Node* node = TreeOf(owner);
+  size_t index = CountUpTo(*node, first, id) - 1;
+  for (; node->height != 0; index = CountUpTo(*node, first, id) - 1) node = &node->Child(index);
+  return node->At(index).interval;
 }
 
 }  // namespace flatview::engine

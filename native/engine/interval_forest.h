@@ -1,7 +1,10 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "engine/address_range.h"
 #include "engine/paged_table.h"
@@ -46,29 +49,56 @@ struct Interval {
 // For each region that owns others (a container its subregions, a target its aliases), a tree of
 // their intervals. Each region is in one tree at most.
 //
-// The trees are treaps ordered by first address, whose weights are hashes of the ids: a tree's
-// shape depends on its intervals alone. Every change takes O(log n), also where everything
-// overlaps. What nodes say of the tree below them is mended upwards only as far as it changes,
-// which is a step or two: so what mostly costs is the one way down that Insert takes.
+// The trees are B-trees ordered by first address, then by id. Every change takes O(log n), also
+// where everything overlaps.
 //
 // Thread safety: none; one thread at a time.
 class IntervalForest {
  public:
-  // A tree's topmost node, named by its region. kNoRegion is the empty tree.
-  using Tree = RegionId;
+  struct Node;
+  struct NodeDeleter {
+    void operator()(Node* node) const;
+  };
+  using NodePtr = std::unique_ptr<Node, NodeDeleter>;
 
-  struct Node {
+  // An interval and its region; or the hull of all that lie below a node: from where the first
+  // begins to where the last one ends, with the key of the highest, and whether all are leaves.
+  // Then the region is the first one.
+  struct Item {
     Interval interval;
-    RegionId owner = kNoRegion;
-    Tree above = kNoRegion;  // the node that this one is to a side of
-    Tree left = kNoRegion;   // intervals that begin before this one
-    Tree right = kNoRegion;  // those that begin behind it, or at the same address
-    // Of the whole tree below and with this node: where the last one ends, the key of the highest,
-    // and whether all are leaves.
-    uint64_t max_last = 0;
-    StackingKey highest;
-    bool all_leaves = false;
-    uint32_t weight = 0;
+    RegionId id = kNoRegion;
+  };
+
+  // Items that ascend. What a search looks at first, lies together.
+  struct Node {
+    static constexpr size_t kMaxItems = 16;
+
+    struct Rest {
+      StackingKey key;
+      RegionId id;
+      bool is_leaf;
+    };
+
+    explicit Node(uint32_t node_height) : height(node_height) {}
+
+    const uint32_t height;  // 0: the items are intervals; else the hulls of children
+    uint32_t count = 0;
+    std::array<uint64_t, kMaxItems> firsts;
+    std::array<uint64_t, kMaxItems> lasts;
+    std::array<Rest, kMaxItems> rests;
+
+    Item At(size_t index) const {
+      const Rest& rest = rests[index];
+      return {{{firsts[index], lasts[index]}, rest.key, rest.is_leaf}, rest.id};
+    }
+    void Set(size_t index, const Item& item) {
+      firsts[index] = item.interval.range.first;
+      lasts[index] = item.interval.range.last;
+      rests[index] = {item.interval.key, item.id, item.interval.is_leaf};
+    }
+    // REQUIRES for these: height != 0.
+    const Node& Child(size_t index) const;
+    Node& Child(size_t index);
   };
 
   // Puts region `id` into the tree of `owner`. REQUIRES: it is in no tree.
@@ -80,22 +110,22 @@ class IntervalForest {
 
   // The region in whose tree `id` is, or kNoRegion.
   RegionId OwnerOf(RegionId id) const {
-    const Node* const node = nodes_.Find(id);
-    return node != nullptr ? node->owner : kNoRegion;
+    const Place* const place = places_.Find(id);
+    return place != nullptr ? place->owner : kNoRegion;
   }
-  // REQUIRES: `id` is in a tree.
-  const Interval& IntervalOf(RegionId id) const { return nodes_[id].interval; }
+  // REQUIRES for these: `id` is in a tree.
+  bool IsLeaf(RegionId id) const { return places_[id].is_leaf; }
+  Interval IntervalOf(RegionId id) const;
 
-  Tree TreeOf(RegionId owner) const {
-    const Tree* const tree = trees_.Find(owner);
-    return tree != nullptr ? *tree : kNoRegion;
+  // The topmost node; null if it owns none.
+  const Node* TreeOf(RegionId owner) const {
+    const NodePtr* const tree = trees_.Find(owner);
+    return tree != nullptr ? tree->get() : nullptr;
   }
-  // REQUIRES: `tree` is not empty.
-  const Node& At(Tree tree) const { return nodes_[tree]; }
 
   // Calls `visit(id, interval)` for each interval in `tree` that intersects `range`, ascending.
   template <typename Visit>
-  void ForEach(Tree tree, const AddressRange& range, Visit visit) const {
+  static void ForEach(const Node* tree, const AddressRange& range, Visit visit) {
     ForEachWhile(tree, range, [&visit](RegionId id, const Interval& interval) {
       visit(id, interval);
       return true;
@@ -104,43 +134,43 @@ class IntervalForest {
 
   // The same, until `visit` returns false: then it returns false, too.
   template <typename Visit>
-  bool ForEachWhile(Tree tree, const AddressRange& range, const Visit& visit) const {
-    while (tree != kNoRegion) {
-      const Node& node = At(tree);
-      if (node.interval.range.first > range.last) {
-        tree = node.left;
-        continue;
+  static bool ForEachWhile(const Node* tree, const AddressRange& range, const Visit& visit) {
+    if (tree == nullptr) return true;
+    for (size_t i = 0; i < tree->count && tree->firsts[i] <= range.last; ++i) {
+      if (tree->lasts[i] < range.first) continue;
+      if (tree->height != 0) {
+        if (!ForEachWhile(&tree->Child(i), range, visit)) return false;
+      } else {
+        const Item item = tree->At(i);
+        if (!visit(item.id, item.interval)) return false;
       }
-      if (node.max_last < range.first) break;
-      const bool looks_left = node.left != kNoRegion && At(node.left).max_last >= range.first;
-      if (looks_left && !ForEachWhile(node.left, range, visit)) return false;
-      if (node.interval.range.last >= range.first && !visit(tree, node.interval)) return false;
-      tree = node.right;
     }
     return true;
   }
 
   // Calls `visit(id)` for each in `tree` that is no leaf, ascending.
   template <typename Visit>
-  void ForEachInner(Tree tree, Visit visit) const {
-    while (tree != kNoRegion && !At(tree).all_leaves) {
-      const Node& node = At(tree);
-      ForEachInner(node.left, visit);
-      if (!node.interval.is_leaf) visit(tree);
-      tree = node.right;
+  static void ForEachInner(const Node* tree, Visit visit) {
+    if (tree == nullptr) return;
+    for (size_t i = 0; i < tree->count; ++i) {
+      if (tree->rests[i].is_leaf) continue;
+      if (tree->height != 0) {
+        ForEachInner(&tree->Child(i), visit);
+      } else {
+        visit(tree->rests[i].id);
+      }
     }
   }
 
  private:
-  static bool Before(const Node& a, RegionId a_id, const Node& b, RegionId b_id);
-  void Link(Tree& side, Tree tree, RegionId above);
-  void Split(Tree tree, RegionId at, Tree& left, Tree& right);
-  Tree Join(Tree left, Tree right);
-  bool Refresh(RegionId id);
-  void RefreshUp(RegionId id);
+  struct Place {
+    RegionId owner = kNoRegion;
+    bool is_leaf = false;
+    uint64_t first = 0;
+  };
 
-  PagedTable<Node> nodes_;
-  PagedTable<Tree> trees_;  // by owner
+  PagedTable<Place> places_;   // by region
+  PagedTable<NodePtr> trees_;  // by owner
 };
 
 }  // namespace flatview::engine

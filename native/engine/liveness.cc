@@ -49,7 +49,7 @@ void Liveness::Hold(RegionId id) {
 // pass that on, and by no other.
 void Liveness::FollowContainer(RegionId id) {
   const RegionId container = children_.ContainerOf(id);
-  const bool passes_on = container != kNoRegion && !children_.forest().IntervalOf(id).is_leaf;
+  const bool passes_on = container != kNoRegion && !children_.forest().IsLeaf(id);
   const RegionId after = passes_on && IsHeld(container) ? container : kNoRegion;
   const Life* const life = lives_.Find(id);
   const RegionId before = life != nullptr ? life->container : kNoRegion;
@@ -81,8 +81,8 @@ void Liveness::WakeAll() {
     const RegionId id = woken_.back();
     woken_.pop_back();
     FollowTarget(id);
-    const IntervalForest& forest = children_.forest();
-    forest.ForEachInner(forest.TreeOf(id), [this](RegionId child) { FollowContainer(child); });
+    IntervalForest::ForEachInner(children_.forest().TreeOf(id),
+                                 [this](RegionId child) { FollowContainer(child); });
   }
 }
 
@@ -93,8 +93,8 @@ void Liveness::ReleaseAll() {
     if (--lives_[id].holders != 0) continue;
     lives_.Drop(id);
     FollowTarget(id);
-    const IntervalForest& forest = children_.forest();
-    forest.ForEachInner(forest.TreeOf(id), [this](RegionId child) { FollowContainer(child); });
+    IntervalForest::ForEachInner(children_.forest().TreeOf(id),
+                                 [this](RegionId child) { FollowContainer(child); });
   }
 }
 

@@ -43,8 +43,9 @@ class Liveness {
   // `window` is what the alias shows of the target.
   template <typename Visit>
   void ForEachAlias(RegionId target, const AddressRange& range, Visit visit) const {
-    aliases_.ForEach(aliases_.TreeOf(target), range,
-                     [&](RegionId alias, const Interval& window) { visit(alias, window.range); });
+    IntervalForest::ForEach(
+        aliases_.TreeOf(target), range,
+        [&](RegionId alias, const Interval& window) { visit(alias, window.range); });
   }
 
  private:

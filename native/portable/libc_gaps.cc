@@ -12,7 +12,7 @@
 #endif
 
 // The names are the C library's.
-// NOLINTBEGIN(bugprone-reserved-identifier)
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" {
 
 int __cxa_atexit(void (*function)(void*), void* argument, void* dso);
@@ -21,7 +21,7 @@ extern void* __dso_handle;
 // glibc links it into each library instead of having it in its own.
 int atexit(void (*function)()) noexcept {
   const auto call = [](void* argument) { reinterpret_cast<void (*)()>(argument)(); };
-  return __cxa_atexit(call, reinterpret_cast<void*>(function), &__dso_handle);
+  return __cxa_atexit(call, reinterpret_cast<void*>(function), static_cast<void*>(&__dso_handle));
 }
 
 // glibc 2.32. Never single-threaded: Node.js has threads, so counts of shared_ptr are atomic.
@@ -45,4 +45,4 @@ unsigned long __getauxval(unsigned long type) { return getauxval(type); }
 #endif
 
 }  // extern "C"
-// NOLINTEND(bugprone-reserved-identifier)
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)

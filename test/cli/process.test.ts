@@ -41,6 +41,13 @@ suite('flatview as a process', () => {
     assert.ok(stdout.length > 1 << 16, 'more than a pipe holds');
   });
 
+  test('reads text as Windows has it: UTF-16 with a byte order mark, and CRLF', async () => {
+    const windows = (texts.tree + texts.flat).replaceAll('\n', '\r\n');
+    const bytes = Buffer.concat([Buffer.of(0xff, 0xfe), Buffer.from(windows, 'utf16le')]);
+    const { stdout } = await outcome(start(['flat', '-']), bytes);
+    assert.equal(stdout, texts.flat);
+  });
+
   test('reads gzipped text', async () => {
     const { stdout } = await outcome(start(['flat', '-']), gzipSync(texts.tree + texts.flat));
     assert.equal(stdout, texts.flat);

@@ -6,11 +6,16 @@ import path from 'node:path';
 import { after, suite, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { noKvm } from '../kvm/real-mode-guest.js';
+import { noNativeAddon } from '../native-addon.js';
 import { noVfio } from '../vfio/real-machine.js';
 import { type CompiledProgram, repository } from './compile-programs.js';
 
 /** What a block of TypeScript can say that it needs, after its `ts`; and why that isn't there, or false. */
-const needs: Readonly<Record<string, string | false>> = { kvm: noKvm, vfio: noVfio };
+const needs: Readonly<Record<string, string | false>> = {
+  kvm: noKvm,
+  native: noNativeAddon,
+  vfio: noVfio,
+};
 
 /** A suite in which each program is a test. What the compiler says fails it even where the program can't run. */
 export function runPrograms(title: string, programs: readonly CompiledProgram[]): void {

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { FlatviewError } from '../../lib/index.js';
 import { EventFd, Kvm, kvmCapability, realModeSegment } from '../../lib/kvm/index.js';
 import { SimulatedKvm } from '../../lib/simulated/index.js';
+import { noNativeAddon } from '../native-addon.js';
 import { makeGuest, noKvm } from './real-mode-guest.js';
 
 const real = { skip: noKvm };
@@ -19,12 +20,12 @@ function says(code: string, errno: string | undefined, pattern: RegExp) {
   };
 }
 
-test('there is no such device', () => {
+test('there is no such device', { skip: noNativeAddon }, () => {
   const pattern = /^open\(\/nowhere\/kvm\) failed with ENOENT: .*kvm_intel or kvm_amd/;
   assert.throws(() => Kvm.open('/nowhere/kvm'), says('ERR_SYSTEM_CALL', 'ENOENT', pattern));
 });
 
-test('it is another device', () => {
+test('it is another device', { skip: noNativeAddon }, () => {
   const pattern = /^KVM_GET_API_VERSION\(\) failed with ENOTTY: the file is something else/;
   assert.throws(() => Kvm.open('/dev/null'), says('ERR_SYSTEM_CALL', 'ENOTTY', pattern));
 });
@@ -103,7 +104,7 @@ test('a dirty ring that cannot be leaves no VM behind', real, () => {
   assert.throws(() => kvm.createVm({ dirtyRingEntries: 3 }), refused);
 });
 
-test('an eventfd counts, and is closed once', () => {
+test('an eventfd counts, and is closed once', { skip: noNativeAddon }, () => {
   const eventfd = EventFd.create();
   assert.equal(eventfd.take(), 0n);
   eventfd.signal();

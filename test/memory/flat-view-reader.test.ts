@@ -9,6 +9,7 @@ import {
   MemoryTopology,
   type SharedAddressSpace,
 } from '../../lib/index.js';
+import { noNativeAddon } from '../native-addon.js';
 
 const page = 0x1000;
 const pages = 64;
@@ -53,7 +54,7 @@ function code(expected: string): { code: string } {
 }
 
 suite('A reader', () => {
-  test('finds what the newest flat view has, as plain data', () => {
+  test('finds what the newest flat view has, as plain data', { skip: noNativeAddon }, () => {
     const { memory, shared, show } = machine();
     using reader = new FlatViewReader(shared);
     assert.equal(reader.name, 'memory');
@@ -76,7 +77,7 @@ suite('A reader', () => {
     assert.equal(reader.lookup((1n << 64n) - 1n), undefined);
   });
 
-  test('gives the same object until something changes', () => {
+  test('gives the same object until something changes', { skip: noNativeAddon }, () => {
     const { shared, show } = machine();
     using reader = new FlatViewReader(shared);
     const before = reader.lookup(0);
@@ -88,7 +89,9 @@ suite('A reader', () => {
     assert.equal(reader.lookup(0)?.region, before?.region);
   });
 
-  test('sees nothing of a transaction before it ends, nor of one that is undone', () => {
+  test('sees nothing of a transaction before it ends, nor of one that is undone', {
+    skip: noNativeAddon,
+  }, () => {
     const { topology, shared, show, memory } = machine();
     using reader = new FlatViewReader(shared);
     let isRefused = false;
@@ -104,7 +107,9 @@ suite('A reader', () => {
     assert.equal(reader.lookup(0)?.offset, 0n);
   });
 
-  test('knows regions by their names, also when their ids are used again', () => {
+  test('knows regions by their names, also when their ids are used again', {
+    skip: noNativeAddon,
+  }, () => {
     const topology = new MemoryTopology();
     const system = topology.container('system', 0x1000);
     const memory = topology.addressSpace('memory', system);
@@ -122,7 +127,7 @@ suite('A reader', () => {
     assert.ok(ids.size < 3000, 'ids were used again');
   });
 
-  test('follows an address space from root to root', () => {
+  test('follows an address space from root to root', { skip: noNativeAddon }, () => {
     const topology = new MemoryTopology();
     const system = topology.container('system', 0x1000);
     const memory = topology.addressSpace('memory', system);
@@ -138,7 +143,7 @@ suite('A reader', () => {
 });
 
 suite('A reader ends', () => {
-  test('when it is closed', () => {
+  test('when it is closed', { skip: noNativeAddon }, () => {
     const { shared } = machine();
     const reader = new FlatViewReader(shared);
     reader.lookup(0);
@@ -148,7 +153,7 @@ suite('A reader ends', () => {
     assert.throws(() => reader.lookup(0), code('ERR_READER_CLOSED'));
   });
 
-  test('with the address space', () => {
+  test('with the address space', { skip: noNativeAddon }, () => {
     const { topology, memory, shared } = machine();
     using reader = new FlatViewReader(shared);
     reader.lookup(0);
@@ -162,7 +167,7 @@ suite('A reader ends', () => {
     assert.throws(() => memory.share(), code('ERR_ADDRESS_SPACE_DESTROYED'));
   });
 
-  test('with the topology', () => {
+  test('with the topology', { skip: noNativeAddon }, () => {
     const { topology, memory, shared } = machine();
     using reader = new FlatViewReader(shared);
     reader.lookup(0);
@@ -173,13 +178,13 @@ suite('A reader ends', () => {
 });
 
 suite('What a reader is made from', () => {
-  test('is the same whenever an address space is shared', () => {
+  test('is the same whenever an address space is shared', { skip: noNativeAddon }, () => {
     const { memory, shared } = machine();
     assert.equal(memory.share(), shared);
     assert.deepEqual(structuredClone(shared), shared);
   });
 
-  test('must come from share', () => {
+  test('must come from share', { skip: noNativeAddon }, () => {
     const { shared } = machine();
     const wrong: unknown[] = [
       undefined,
@@ -202,14 +207,14 @@ suite('What a reader is made from', () => {
     assert.throws(() => new FlatViewReader(forged), code('ERR_NOT_SHARED'));
   });
 
-  test('must still be there', () => {
+  test('must still be there', { skip: noNativeAddon }, () => {
     const { memory, topology, shared } = machine();
     memory.destroy();
     assert.throws(() => new FlatViewReader(shared), code('ERR_NOT_SHARED'));
     topology.close();
   });
 
-  test('is not made within a transaction, nor by a listener', () => {
+  test('is not made within a transaction, nor by a listener', { skip: noNativeAddon }, () => {
     const { topology, memory } = machine();
     const other = topology.addressSpace('other', memory.root);
     assert.throws(() => topology.transaction(() => other.share()), code('ERR_TRANSACTION_OPEN'));
@@ -227,7 +232,7 @@ suite('What a reader is made from', () => {
     assert.equal((thrown as { code?: string }).code, 'ERR_CHANGE_IN_LISTENER');
   });
 
-  test('refuses an address that is none', () => {
+  test('refuses an address that is none', { skip: noNativeAddon }, () => {
     const { shared } = machine();
     using reader = new FlatViewReader(shared);
     for (const address of [-1, 0.5, 1n << 64n, Number.NaN]) {
@@ -247,7 +252,9 @@ async function startWorker(shared: SharedAddressSpace): Promise<Worker> {
 
 suite('Readers in workers', () => {
   // The main thread only gives the workers time to start: all commits are made in one go, without its event loop.
-  test('see one published view at a time, and never an older one after a newer one', async () => {
+  test('see one published view at a time, and never an older one after a newer one', {
+    skip: noNativeAddon,
+  }, async () => {
     const { topology, shared, show } = machine();
     const workers = await Promise.all([startWorker(shared), startWorker(shared)]);
     const reports = workers.map(async (worker) => (await once(worker, 'message'))[0]);
@@ -260,7 +267,7 @@ suite('Readers in workers', () => {
     }
   });
 
-  test('can be ended in the middle of it', async () => {
+  test('can be ended in the middle of it', { skip: noNativeAddon }, async () => {
     const { shared, show } = machine();
     for (let round = 0; round < 3; round++) {
       const worker = await startWorker(shared);
@@ -272,7 +279,7 @@ suite('Readers in workers', () => {
     assert.equal(reader.lookup(0)?.offset, 0n);
   });
 
-  test('may own the topology', async () => {
+  test('may own the topology', { skip: noNativeAddon }, async () => {
     const source = `
       const { parentPort } = require('node:worker_threads');
       import(${JSON.stringify(new URL('../../lib/index.js', import.meta.url).href)}).then(({ MemoryTopology }) => {

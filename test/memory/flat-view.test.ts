@@ -579,6 +579,35 @@ suite('FlatView.lookup, again and again', () => {
     }
   });
 
+  test('finds the edges of what is wider than the block of 16 MiB that it is remembered by', () => {
+    const { topology, system, memory } = machine();
+    const block = 1n << 24n;
+    const wide = [
+      { address: block, size: block },
+      { address: 3n * block + 1n, size: block },
+      { address: 5n * block, size: 2n * block - 1n },
+      { address: (1n << 32n) - block, size: 2n * block },
+      { address: (1n << 52n) - 1n, size: (1n << 52n) + 2n },
+      { address: WHOLE - 3n * block, size: 2n * block + 1n },
+    ];
+    topology.transaction(() => {
+      for (const { address, size } of wide) {
+        system.addSubregion(address, ram(topology, `${address}`, size));
+      }
+    });
+    const view = memory.flatView;
+    const edges = wide.flatMap(({ address, size }) => [address, address + size]);
+    const blocks = edges.map((edge) => (edge / block) * block);
+    const around = [...edges, ...blocks, ...blocks.map((at) => at + block), 0n, WHOLE];
+    const places = around
+      .flatMap((at) => [at - block, at - 0x1000n, at - 1n, at, at + 1n, at + 0xfffn, at + block])
+      .filter((place) => place >= 0n && place <= LAST);
+    for (const place of [...places, ...places.toReversed(), ...places]) {
+      const shown = wide.find((it) => place >= it.address && place < it.address + it.size);
+      assert.equal(view.lookup(place)?.address, shown?.address, `at ${place}`);
+    }
+  });
+
   test('finds the region that has an id now, when ids are used again', () => {
     const { topology, system, memory } = machine();
     const ids = new Set<number>();

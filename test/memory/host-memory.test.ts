@@ -7,6 +7,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { FlatviewError, HostMemory } from '../../lib/index.js';
+import { noNativeAddon } from '../native-addon.js';
 import { flatviewError } from './machine.js';
 
 const GiB = 1n << 30n;
@@ -78,7 +79,7 @@ function inWorker(body: string, workerData?: unknown): Promise<unknown> {
 }
 
 suite('allocated memory', () => {
-  test('64 GiB cost nothing until they are touched', () => {
+  test('64 GiB cost nothing until they are touched', { skip: noNativeAddon }, () => {
     for (const shared of [false, true]) {
       const before = residentBytes();
       const memory = HostMemory.allocate(64n * GiB, { shared });
@@ -91,7 +92,9 @@ suite('allocated memory', () => {
     }
   });
 
-  test('is as large as was asked for, zero, and starts where a page does', () => {
+  test('is as large as was asked for, zero, and starts where a page does', {
+    skip: noNativeAddon,
+  }, () => {
     for (const size of [0n, 1n, 4095n, 4096n, 4097n, 3n * MiB]) {
       const memory = HostMemory.allocate(size);
       assert.equal(memory.size, size);
@@ -104,7 +107,9 @@ suite('allocated memory', () => {
     assert.equal(HostMemory.allocate(8n * MiB).hostAddress % (2n * MiB), 0n);
   });
 
-  test('that is shared can be reached through its file, by another process too', () => {
+  test('that is shared can be reached through its file, by another process too', {
+    skip: noNativeAddon,
+  }, () => {
     const memory = HostMemory.allocate(0x2000, { shared: true, name: 'shared' });
     const { fd } = memory;
     assert.ok(fd !== undefined && fstatSync(fd).size === 0x2000);
@@ -122,7 +127,9 @@ suite('allocated memory', () => {
     assert.equal(HostMemory.allocate(1).fd, undefined);
   });
 
-  test('does not go to child processes, and may have huge pages unless told otherwise', () => {
+  test('does not go to child processes, and may have huge pages unless told otherwise', {
+    skip: noNativeAddon,
+  }, () => {
     const may = HostMemory.allocate(8n * MiB);
     const not = HostMemory.allocate(8n * MiB, { transparentHugePages: false });
     assert.ok(flagsAt(may.hostAddress).includes('dc'));
@@ -131,7 +138,7 @@ suite('allocated memory', () => {
     assert.equal(flagsAt(not.hostAddress).includes('hg'), false);
   });
 
-  test('huge pages are there, or the error says what to do', () => {
+  test('huge pages are there, or the error says what to do', { skip: noNativeAddon }, () => {
     const hugePageSize = 2n * MiB;
     for (const shared of [false, true]) {
       try {
@@ -149,7 +156,9 @@ suite('allocated memory', () => {
     }
   });
 
-  test('pages of a size that the host lacks are refused with its name', () => {
+  test('pages of a size that the host lacks are refused with its name', {
+    skip: noNativeAddon,
+  }, () => {
     const options = { hugePageSize: 128n * MiB, name: 'pc.ram' };
     for (const shared of [false, true]) {
       assert.throws(
@@ -159,7 +168,7 @@ suite('allocated memory', () => {
     }
   });
 
-  test('more than the process may map is refused by the kernel', () => {
+  test('more than the process may map is refused by the kernel', { skip: noNativeAddon }, () => {
     assert.throws(
       () => HostMemory.allocate(1n << 60n, { name: 'pc.ram' }),
       flatviewError('ERR_SYSTEM_CALL', /0x1000000000000000 bytes for pc\.ram: mmap.*ENOMEM/),
@@ -174,7 +183,7 @@ suite('allocated memory', () => {
     assert.throws(() => HostMemory.allocate(1, { hugePageSize: 1n << 63n }), outOfRange);
   });
 
-  test('a name may be any string', () => {
+  test('a name may be any string', { skip: noNativeAddon }, () => {
     HostMemory.allocate(1, { name: 'späße\0/..' }).close();
     const long = { shared: true, name: 'x'.repeat(1000) };
     assert.throws(() => HostMemory.allocate(1, long), flatviewError('ERR_SYSTEM_CALL', /EINVAL/));
@@ -259,7 +268,7 @@ suite('windows', () => {
     assert.equal(memory.window(0x3000, 0).length, 0);
   });
 
-  test('of large memory start and end anywhere', () => {
+  test('of large memory start and end anywhere', { skip: noNativeAddon }, () => {
     const memory = HostMemory.allocate(16n * GiB);
     const starts = [0n, 1n, 2n * GiB - 1n, 2n * GiB, 4n * GiB - 5n, 9n * GiB + 3n, 14n * GiB];
     for (const start of starts) {
@@ -279,7 +288,7 @@ suite('windows', () => {
     assert.equal(longest.length, 0);
   });
 
-  test('of more than 4 GiB are refused', () => {
+  test('of more than 4 GiB are refused', { skip: noNativeAddon }, () => {
     const memory = HostMemory.allocate(16n * GiB, { name: 'pc.ram' });
     const tooLong = flatviewError('ERR_WINDOW', /0x100000001 bytes of pc\.ram.*4 GiB/);
     assert.throws(() => memory.window(0, 4n * GiB + 1n), tooLong);
@@ -293,7 +302,7 @@ suite('windows', () => {
 });
 
 suite('close', () => {
-  test('detaches every window and unmaps the memory', () => {
+  test('detaches every window and unmaps the memory', { skip: noNativeAddon }, () => {
     const memory = HostMemory.allocate(0x2000, { shared: true, name: 'to-close' });
     const bytes = memory.window(0, 0x1000);
     const words = new BigUint64Array(bytes.buffer, bytes.byteOffset, 4);
@@ -306,7 +315,9 @@ suite('close', () => {
     assert.equal(memory.closed, true);
   });
 
-  test('leaves nothing that dangles, though bytes were moved to another ArrayBuffer', () => {
+  test('leaves nothing that dangles, though bytes were moved to another ArrayBuffer', {
+    skip: noNativeAddon,
+  }, () => {
     for (const shared of [false, true]) {
       const memory = HostMemory.allocate(0x2000, { shared, name: 'moved' });
       const bytes = memory.window(0, 0x2000).fill(5);
@@ -333,12 +344,16 @@ suite('close', () => {
     assert.throws(() => memory.discard(0, 0x1000), isClosed);
   });
 
-  test('is not needed: the memory goes when nobody has it any more', async () => {
+  test('is not needed: the memory goes when nobody has it any more', {
+    skip: noNativeAddon,
+  }, async () => {
     HostMemory.allocate(0x2000, { shared: true, name: 'forgotten' }).window(0, 1);
     assert.equal(await isUnmapped('forgotten'), true);
   });
 
-  test('a window keeps the memory that is forgotten, and nothing else does', async () => {
+  test('a window keeps the memory that is forgotten, and nothing else does', {
+    skip: noNativeAddon,
+  }, async () => {
     const holder: { bytes?: Uint8Array } = {
       bytes: HostMemory.allocate(0x2000, { shared: true, name: 'held' }).window(0x1000, 0x1000),
     };
@@ -349,7 +364,7 @@ suite('close', () => {
     assert.equal(await isUnmapped('held'), true);
   });
 
-  test('happens at the end of a worker', async () => {
+  test('happens at the end of a worker', { skip: noNativeAddon }, async () => {
     const seen = await inWorker(`
       const memory = HostMemory.allocate(0x2000, { shared: true, name: 'of-a-worker' });
       const kept = [memory.window(0, 0x1000), memory.window(0x1000, 0x1000)];
@@ -364,7 +379,9 @@ suite('close', () => {
 });
 
 suite('memory that somebody else mapped', () => {
-  test('is shared by a worker, while the owner keeps it open', async () => {
+  test('is shared by a worker, while the owner keeps it open', {
+    skip: noNativeAddon,
+  }, async () => {
     const memory = HostMemory.allocate(0x2000);
     memory.store(0x1000, 4, 0x1234n);
     const { hostAddress, size } = memory;
@@ -381,7 +398,7 @@ suite('memory that somebody else mapped', () => {
     assert.equal(memory.load(0x1800, 1), 7n);
   });
 
-  test('stays mapped when it is closed here, only its windows go', () => {
+  test('stays mapped when it is closed here, only its windows go', { skip: noNativeAddon }, () => {
     const owner = HostMemory.allocate(0x2000);
     const lent = HostMemory.at(owner.hostAddress + 0x800n, 0x1000);
     const bytes = lent.window(0, 0x10);
@@ -392,7 +409,7 @@ suite('memory that somebody else mapped', () => {
     assert.deepEqual([owner.isLent, lent.isLent], [false, true]);
   });
 
-  test('keeps its owner alive, and so do its windows', async () => {
+  test('keeps its owner alive, and so do its windows', { skip: noNativeAddon }, async () => {
     const holder: { lent?: HostMemory; bytes?: Uint8Array } = {};
     const lend = (): void => {
       const owner = HostMemory.allocate(0x2000, { shared: true, name: 'lender' });
@@ -408,7 +425,7 @@ suite('memory that somebody else mapped', () => {
     assert.equal(await isUnmapped('lender'), true);
   });
 
-  test('is refused where nothing is mapped', () => {
+  test('is refused where nothing is mapped', { skip: noNativeAddon }, () => {
     const gone = HostMemory.allocate(0x4000);
     const { hostAddress } = gone;
     gone.close();
@@ -472,7 +489,7 @@ suite("the caller's memory", () => {
 });
 
 suite('discard', () => {
-  test('gives pages back to the host, and they read as zeros', () => {
+  test('gives pages back to the host, and they read as zeros', { skip: noNativeAddon }, () => {
     for (const shared of [false, true]) {
       const memory = HostMemory.allocate(64n * MiB, { shared });
       const bytes = memory.window(0, 64n * MiB).fill(0xff);

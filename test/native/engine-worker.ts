@@ -6,7 +6,6 @@ import { rangeLayout, regionRecordFlag } from '../../lib/native/engine-addon.js'
 import { loadAddon } from '../../lib/native/load.js';
 import { RecordBatch } from './record-batch.js';
 
-// Not lib/native/addon.js, which would give it an exchange buffer.
 const addon = loadAddon() as EngineAddon;
 
 function codeOf(action: () => unknown): unknown {
@@ -22,10 +21,7 @@ function codeOf(action: () => unknown): unknown {
 const foreign = codeOf(() => addon.viewRangeCount(workerData.view));
 
 const engine = addon.engineCreate(true);
-const unready = codeOf(() => addon.engineCommit(engine, 0, true));
-
-const exchange = new BigUint64Array(512);
-addon.useExchange(exchange.buffer);
+const exchange = new BigUint64Array(addon.exchangeBuffer());
 const batch = new RecordBatch(addon, engine);
 batch.region(0, { flags: regionRecordFlag.terminates, size: 16n });
 batch.space(0, 0, 0);
@@ -34,4 +30,4 @@ exchange[0] = 15n;
 addon.viewLookup(addon.viewAcquire(engine, 0));
 const found = Number(exchange[rangeLayout.last]);
 
-parentPort?.postMessage({ foreign, unready, found });
+parentPort?.postMessage({ foreign, found });

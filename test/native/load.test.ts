@@ -3,10 +3,17 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { FlatviewError } from '../../lib/errors.js';
 import { loadAddon } from '../../lib/native/load.js';
 
 const platform = `${process.platform}-${process.arch}`;
+
+/** A WebAssembly module that has nothing but a function `_initialize`, which does nothing. */
+const emptyModule = Buffer.from(
+  '0061736d010000000104016000000302010007' + '0f010b5f696e697469616c697a650000' + '0a040102000b',
+  'hex',
+);
 
 describe('loadAddon', () => {
   const chosen = process.env['FLATVIEW_ADDON'];
@@ -23,7 +30,7 @@ describe('loadAddon', () => {
     else process.env['FLATVIEW_ADDON'] = chosen;
   });
 
-  function writeAddon(candidate: string, content: string): void {
+  function writeAddon(candidate: string, content: string | Buffer): void {
     const file = path.join(packageRoot, candidate);
     mkdirSync(path.dirname(file), { recursive: true });
     writeFileSync(file, content);
@@ -79,5 +86,64 @@ describe('loadAddon', () => {
     const { message } = failure();
     assert.ok(message.includes(path.join(packageRoot, 'mine.node')));
     assert.doesNotMatch(message, /prebuilds/);
+  });
+
+  describe('without a native addon that loads', () => {
+    const wasm = 'prebuilds/wasm32/flatview.wasm';
+
+    /** The warnings of loading, and the error of an attempt to open KVM. */
+    async function loaded(): Promise<{ warnings: Error[]; error: FlatviewError }> {
+      const warnings: Error[] = [];
+      const listener = (warning: Error) => warnings.push(warning);
+      process.on('warning', listener);
+      const { kvmOpen } = loadAddon(packageRoot) as { kvmOpen(path: string): never };
+      // A warning comes in a tick of its own.
+      await setImmediate();
+      process.off('warning', listener);
+      try {
+        kvmOpen('/dev/kvm');
+      } catch (error) {
+        assert.ok(error instanceof FlatviewError);
+        return { warnings, error };
+      }
+      return assert.fail('opened KVM without a native addon');
+    }
+
+    it('takes WebAssembly where one exists and does not load, with a warning that says why', async () => {
+      writeAddon(`prebuilds/${platform}/flatview.node`, 'for a newer C library');
+      writeAddon(wasm, emptyModule);
+      const { warnings, error } = await loaded();
+      assert.equal(warnings.length, 1);
+      assert.match(
+        warnings[0]?.message ?? '',
+        /without KVM, VFIO and shared memory: .*flatview\.node: /,
+      );
+      assert.equal((warnings[0] as NodeJS.ErrnoException).code, 'FLATVIEW_WEBASSEMBLY');
+      assert.equal(error.code, 'ERR_NEEDS_NATIVE_ADDON');
+      assert.match(error.message, /^KVM takes .*glibc.*flatview\.node: file too short/);
+    });
+
+    it('takes WebAssembly where one should be, with a warning', async () => {
+      writeAddon(wasm, emptyModule);
+      const { warnings, error } = await loaded();
+      const why = `prebuilds/${platform}/flatview.node is not there`;
+      assert.ok(warnings[0]?.message.endsWith(why), warnings[0]?.message);
+      assert.ok(error.message.includes(why), error.message);
+    });
+
+    it('takes WebAssembly without a word where it was chosen', async () => {
+      writeAddon('mine.wasm', emptyModule);
+      process.env['FLATVIEW_ADDON'] = path.join(packageRoot, 'mine.wasm');
+      const { warnings, error } = await loaded();
+      assert.deepEqual(warnings, []);
+      assert.match(error.message, /FLATVIEW_ADDON is .*mine\.wasm/);
+    });
+
+    it('reports what is wrong with all of them when none loads', () => {
+      writeAddon(`prebuilds/${platform}/flatview.node`, 'broken in transit');
+      writeAddon(wasm, 'broken in transit, too');
+      const { message } = failure();
+      assert.match(message, /flatview\.node: .*\n.*WebAssembly\.Module/);
+    });
   });
 });

@@ -21,6 +21,7 @@ import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
 import { foreignEnvironment } from '../foreign-environment.js';
 import { importsOf, loadUnderMusl, muslFunctions, whyNoMusl } from './musl-host.js';
+import { disguises, type Outcome, runDisguised, whyNoWasm } from './other-systems.js';
 
 const repository = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -48,9 +49,37 @@ topology.close();
 const output = '1000 20 hole\n';
 
 /** The folders of prebuilds/ that were built here: this platform's, and any that an earlier full build left. */
-function architectures(): string[] {
+function prebuilds(): string[] {
   return readdirSync(path.join(repository, 'prebuilds')).sort();
 }
+
+/** A program that asks for what only Linux has, and prints how that is refused. */
+const askForTheKernel = `
+import { HostMemory, MemoryTopology } from 'flatview';
+import { EventFd, Kvm } from 'flatview/kvm';
+import { locatePciDevice, Vfio } from 'flatview/vfio';
+const topology = new MemoryTopology();
+const memory = topology.addressSpace('memory', topology.ram('ram', 0x2000));
+for (const attempt of [
+  () => Kvm.open(),
+  () => EventFd.create(),
+  () => new Vfio().openContainer(),
+  () => new Vfio().openGroup(1),
+  () => new Vfio().openCdev('vfio0'),
+  () => new Vfio().openIommufd(),
+  () => locatePciDevice('0000:05:00.0'),
+  () => memory.share(),
+  () => HostMemory.allocate(2n ** 32n + 1n, { name: 'pc.ram' }),
+  () => HostMemory.allocate(1, { shared: true }),
+]) {
+  try {
+    attempt();
+    console.log('it worked');
+  } catch ({ code, message }) {
+    console.log(code, message);
+  }
+}
+`;
 
 describe('the published package', () => {
   let scratch = '';
@@ -65,6 +94,7 @@ describe('the published package', () => {
   before(() => {
     scratch = mkdtempSync(path.join(os.tmpdir(), 'flatview-package-'));
     run(repository, 'npm', 'run', 'build:prebuild', '--', '--this-platform');
+    if (whyNoWasm() === undefined) run(repository, 'npm', 'run', 'build:wasm');
     const packed = ['pack', '--ignore-scripts', '--json', `--pack-destination=${scratch}`];
     const report = JSON.parse(run(repository, 'npm', ...packed));
     tarball = path.join(scratch, report[0].filename);
@@ -133,7 +163,7 @@ describe('the published package', () => {
       'native/engine',
       'native/kernel',
       'native/portable',
-      ...architectures().map((name) => `prebuilds/${name}`),
+      ...prebuilds().map((name) => `prebuilds/${name}`),
     ]);
     const roots = files.filter((file) => !file.includes('/')).sort();
     assert.deepEqual(roots, ['CHANGELOG.md', 'LICENSE', 'README.md', 'addon.gyp', 'package.json']);
@@ -143,7 +173,7 @@ describe('the published package', () => {
   });
 
   it('has an addon for any Linux: glibc 2.28, no library but that of C', () => {
-    for (const name of architectures()) {
+    for (const name of prebuilds().filter((folder) => folder !== 'wasm32')) {
       run(
         repository,
         process.execPath,
@@ -318,4 +348,65 @@ ${body}`,
     const { version } = JSON.parse(readFileSync(path.join(repository, 'package.json'), 'utf8'));
     assert.equal(run(scratch, command, '--version').trim(), version);
   });
+
+  /** What commands say without a disguise. */
+  const undisguised = new Map<string, Outcome>();
+
+  for (const disguise of disguises) {
+    describe(`on ${disguise.platform}-${disguise.arch}, as far as a disguise goes`, () => {
+      const installed = () => path.join(scratch, 'node_modules/flatview');
+      const command = () => path.join(installed(), 'dist/bundle/cli/main.js');
+      const skip = whyNoWasm() ?? false;
+
+      it('says the same of a dump as on Linux', { skip }, () => {
+        const dump = path.join(installed(), 'examples/dumps/pc-i440fx.txt.gz');
+        for (const args of [
+          ['explain', dump, 'cb123'],
+          ['flat', dump],
+          ['lint', dump],
+          ['map', dump, '--to', '0x100000'],
+          ['mtree', dump, '--json'],
+          [
+            'replay',
+            path.join(installed(), 'examples/recordings/pc-seabios.fvr.gz'),
+            '--step',
+            '30',
+          ],
+        ]) {
+          const key = args.join(' ');
+          const here = undisguised.get(key) ?? runDisguised(undefined, scratch, command(), ...args);
+          undisguised.set(key, here);
+          assert.notEqual(here.stdout, '');
+          assert.deepEqual(runDisguised(disguise, scratch, command(), ...args), here);
+        }
+      });
+
+      it('tells the demo, on the simulated KVM', { skip }, () => {
+        const { stdout, stderr } = runDisguised(disguise, scratch, command(), 'demo');
+        assert.match(stdout, /7\. The map in the end/);
+        assert.equal(stderr, '');
+      });
+
+      it('says what each way to the kernel needs', { skip }, () => {
+        const program = path.join(scratch, 'kernel.mjs');
+        writeFileSync(program, askForTheKernel);
+        const { stdout, stderr } = runDisguised(disguise, scratch, program);
+        assert.equal(stderr, '');
+        const lines = stdout.trim().split('\n');
+        const [kernel, device, other] = [lines.slice(0, 6), lines[6] ?? '', lines.slice(7)];
+        assert.equal(other.length, 3);
+        for (const line of kernel) assert.match(line, disguise.kernelRefusal);
+        assert.match(device, disguise.deviceRefusal);
+        for (const line of other) assert.match(line, /^ERR_NEEDS_NATIVE_ADDON /);
+        assert.match(other[1] ?? '', /more than 4 GiB \(pc\.ram: 0x100000001 bytes\)/);
+      });
+
+      it('says what preflight needs', { skip }, (context) => {
+        if (disguise.platform === 'linux') return context.skip('it is Linux');
+        const { status, stderr } = runDisguised(disguise, scratch, command(), 'preflight');
+        assert.equal(status, 2);
+        assert.match(stderr, /looking at the PCI devices of this machine needs Linux/);
+      });
+    });
+  }
 });

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { SimulatedVfio } from '../../lib/simulated/index.js';
 import { type DmaMapping, Vfio, type VfioCall, vfioIoctlError } from '../../lib/vfio/index.js';
 import { vfioRefusal } from '../../lib/vfio/vfio-ioctl-error.js';
+import { noNativeAddon } from '../native-addon.js';
 import { nullHost } from './null-host.js';
 import { says } from './says.js';
 
@@ -18,7 +19,7 @@ const invalid = (pattern: RegExp) => says('ERR_INVALID_ARGUMENT', undefined, pat
 const closed = (pattern: RegExp) => says('ERR_VFIO_CLOSED', undefined, pattern);
 const otherKind = (pattern: RegExp) => says('ERR_SYSTEM_CALL', 'ENOTTY', pattern);
 
-test('what is not there says what to load', () => {
+test('what is not there says what to load', { skip: noNativeAddon }, () => {
   const nowhere = new Vfio({ devfs: '/nowhere' });
   const absent = (pattern: RegExp) => says('ERR_SYSTEM_CALL', 'ENOENT', pattern);
   assert.throws(
@@ -40,7 +41,7 @@ test('what is not there says what to load', () => {
   );
 });
 
-test('a file of another kind is told by each call', (t) => {
+test('a file of another kind is told by each call', { skip: noNativeAddon }, (t) => {
   const host = nullHost(t);
   const container = host.openContainer();
   assert.throws(
@@ -98,7 +99,9 @@ test('a file of another kind is told by each call', (t) => {
   assert.throws(() => cdev.detach(), otherKind(/^VFIO_DEVICE_DETACH_IOMMUFD_PT\(\)/));
 });
 
-test('a mapping that is made on another thread is refused by its promise', async (t) => {
+test('a mapping that is made on another thread is refused by its promise', {
+  skip: noNativeAddon,
+}, async (t) => {
   const container = nullHost(t).openContainer();
   await assert.rejects(
     container.mapDmaAsync(mapping),
@@ -110,7 +113,9 @@ test('a mapping that is made on another thread is refused by its promise', async
   await assert.rejects(container.mapDmaAsync(mapping), otherKind(/vaddr 0x7000/));
 });
 
-test('a container that is closed while it maps ends what it has begun, and refuses the rest', async (t) => {
+test('a container that is closed while it maps ends what it has begun, and refuses the rest', {
+  skip: noNativeAddon,
+}, async (t) => {
   const container = nullHost(t).openContainer();
   const outcomes = Promise.allSettled([1, 2, 3].map(() => container.mapDmaAsync(mapping)));
   // The first is on its thread by now.
@@ -120,7 +125,9 @@ test('a container that is closed while it maps ends what it has begun, and refus
   assert.deepEqual(codes, ['ERR_SYSTEM_CALL', 'ERR_VFIO_CLOSED', 'ERR_VFIO_CLOSED']);
 });
 
-test('all closes in any order, once or more often, and says so afterwards', (t) => {
+test('all closes in any order, once or more often, and says so afterwards', {
+  skip: noNativeAddon,
+}, (t) => {
   const host = nullHost(t);
   const container = host.openContainer();
   const group = host.openGroup(26);
@@ -138,7 +145,9 @@ test('all closes in any order, once or more often, and says so afterwards', (t) 
   assert.throws(() => host.openCdev('vfio0').bind(iommufd), closed(/iommufd is closed/));
 });
 
-test('arguments of the wrong type or size are refused before the kernel is asked', (t) => {
+test('arguments of the wrong type or size are refused before the kernel is asked', {
+  skip: noNativeAddon,
+}, (t) => {
   const host = nullHost(t);
   const container = host.openContainer();
   const wrong = (change: object) => () => container.mapDma({ ...mapping, ...change });
@@ -163,7 +172,7 @@ test('arguments of the wrong type or size are refused before the kernel is asked
   assert.throws(() => host.openGroup(26).openDevice(5 as unknown as string), invalid(/a string/));
 });
 
-test('what belongs to another host is refused', (t) => {
+test('what belongs to another host is refused', { skip: noNativeAddon }, (t) => {
   const host = nullHost(t);
   const simulated = new SimulatedVfio({ devices: [] });
   assert.throws(

@@ -9,6 +9,7 @@ import {
 import { planCost, type RefusalChange } from '../../lib/mapping/index.js';
 import { VfioDmaMapper } from '../../lib/vfio/index.js';
 import { pages } from '../kvm/guest.js';
+import { noNativeAddon } from '../native-addon.js';
 import { type DmaMachine, dmaMachine } from './dma-machine.js';
 
 const KIB = 1024;
@@ -416,7 +417,9 @@ suite('DMA map failures that people meet', () => {
 suite('Left alone: RAM in pieces', () => {
   const sizes = (machine: DmaMachine): bigint[] => machine.mapper.mappings.map(({ size }) => size);
 
-  test('of 2 MiB in a small guest; of more where there are too many', () => {
+  test('of 2 MiB in a small guest; of more where there are too many', {
+    skip: noNativeAddon,
+  }, () => {
     const small = dmaMachine();
     small.ram('pc.ram', 8 * MIB, 0);
     assert.deepEqual(sizes(small), Array(4).fill(BigInt(2 * MIB)));

@@ -15,7 +15,34 @@ export type RejectionReason =
   /** Memory is there and doesn't answer (SIGBUS): of a device that doesn't decode, or of a file that was truncated. */
   | 'bus-error';
 
-/** A part of an access that was rejected. */
+/**
+ * A part of an access that was rejected.
+ *
+ * @example
+ * ```ts
+ * import { subscribe } from 'node:diagnostics_channel';
+ * import {
+ *   MemoryTopology,
+ *   MemTxResult,
+ *   type ReadOutcome,
+ *   type Rejection,
+ *   type RejectionReason,
+ * } from 'flatview';
+ *
+ * const rejected: [RejectionReason, bigint][] = [];
+ * subscribe('flatview:rejected-access', (message) => {
+ *   const { reason, offset } = message as Rejection;
+ *   rejected.push([reason, offset]);
+ * });
+ *
+ * const topology = new MemoryTopology();
+ * const memory = topology.addressSpace('memory', topology.container('system', 1n << 64n));
+ * const outcome: ReadOutcome = memory.read(0xfed4_0000n, 4);
+ * outcome; // => { value: 0n, result: MemTxResult.decodeError }
+ * rejected; // => [['unassigned', 0xfed4_0000n]]
+ * topology.close();
+ * ```
+ */
 export interface Rejection {
   /** Why nothing took the access. */
   readonly reason: RejectionReason;

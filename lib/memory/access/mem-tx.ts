@@ -71,5 +71,20 @@ export interface MemTxAttributes {
   readonly pasid?: number;
 }
 
-/** Which byte of a value comes first. */
+/**
+ * Which byte of a value comes first.
+ *
+ * @example
+ * ```ts
+ * import { type Endianness, MemoryTopology } from 'flatview';
+ *
+ * const endianness: Endianness = 'big';
+ * const topology = new MemoryTopology();
+ * const data = topology.io('fwcfg.data', 0x8n, { read: () => 0x5145_4d55n, endianness });
+ * const memory = topology.addressSpace('memory', data);
+ * memory.read(0x0n, 4).value; // => 0x554d_4551n
+ * memory.read(0x0n, 4, {}, 'big').value; // => 0x5145_4d55n
+ * topology.close();
+ * ```
+ */
 export type Endianness = 'little' | 'big';

@@ -2,7 +2,34 @@ import { FlatviewError } from '../../errors.js';
 import type { AccessWidth } from '../host-memory.js';
 import type { Endianness, MemTxAttributes, MemTxFault } from './mem-tx.js';
 
-/** Which accesses a region takes at all; others are answered with a decode error. */
+/**
+ * Which accesses a region takes at all; others are answered with a decode error.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   type ImplementedAccesses,
+ *   MemoryTopology,
+ *   MemTxResult,
+ *   type ValidAccesses,
+ * } from 'flatview';
+ *
+ * const sizes: number[] = [];
+ * const read = (_offset: bigint, size: number): bigint => {
+ *   sizes.push(size);
+ *   return 0x1n;
+ * };
+ * const valid: ValidAccesses = { minSize: 4, maxSize: 8 };
+ * const implementation: ImplementedAccesses = { minSize: 4, maxSize: 4 };
+ * const topology = new MemoryTopology();
+ * const hpet = topology.io('hpet', 0x400n, { read, valid, implementation });
+ * const memory = topology.addressSpace('memory', hpet);
+ * memory.read(0xf0n, 8).value; // => 0x1_0000_0001n
+ * sizes; // => [4, 4]
+ * memory.read(0xf0n, 2).result; // => MemTxResult.decodeError
+ * topology.close();
+ * ```
+ */
 export interface ValidAccesses {
   /** Smallest size in bytes: 1, 2, 4 or 8. Only looked at together with `maxSize`. Default: 1. */
   readonly minSize?: number;

@@ -8,7 +8,31 @@ export interface CommitEdit {
   readonly state: unknown;
 }
 
-/** Hears of every transaction that came to a good end, whether or not a flat view changed. */
+/**
+ * Hears of every transaction that came to a good end, whether or not a flat view changed.
+ *
+ * @example
+ * ```ts
+ * import { type CommitEdit, type CommitObserver, MemoryTopology } from 'flatview';
+ *
+ * const edited: unknown[] = [];
+ * const observer: CommitObserver = {
+ *   committed: (edits: Iterable<CommitEdit>) => {
+ *     for (const { subject } of edits) edited.push(subject);
+ *   },
+ * };
+ * const topology = new MemoryTopology();
+ * const bar = topology.reservation('bar0', 0x4000n, { enabled: false });
+ * topology.addCommitObserver(observer);
+ * topology.transaction(() => {
+ *   bar.address = 0xfebf_0000n;
+ *   bar.enabled = true;
+ * });
+ * edited.length; // => 1
+ * edited[0] === bar; // => true
+ * topology.close();
+ * ```
+ */
 export interface CommitObserver {
   /**
    * Called when the outermost transaction is over and listeners have heard of it. Regions that were only made are not

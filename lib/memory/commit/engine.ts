@@ -18,10 +18,9 @@ export interface RowDetails {
   isTouched(region: MemoryRegion): boolean;
 }
 
-/** A view that is lent for one access. */
-export interface BorrowedView {
+/** A view of an address space, and as of which published commit. */
+export interface DatedView {
   readonly view: FlatView;
-  /** As of which published commit. */
   generation: number;
 }
 
@@ -60,7 +59,6 @@ export class Engine {
   #generation = 0;
   /** Whether some address space was shared. Until then nobody asks what regions are called. */
   #isShared = false;
-  readonly #recentViews = new Map<AddressSpace, { generation: number; view: FlatView }>();
   /** Views by the engine's serial number, so that address spaces share them here too. */
   readonly #views = new Map<number, WeakRef<FlatView>>();
 
@@ -136,10 +134,10 @@ export class Engine {
 
   /** The view of `space` that is in effect. */
   viewOf(space: AddressSpace): FlatView {
-    const recent = this.#recentViews.get(space);
-    if (recent?.generation === this.#generation) return recent.view;
+    const { recentView } = space;
+    if (recentView?.generation === this.#generation) return recentView.view;
     const view = this.#viewBySerial(addon.engineViewSerial(this.handle, space.id), space);
-    this.#recentViews.set(space, { generation: this.#generation, view });
+    space.recentView = { generation: this.#generation, view };
     return view;
   }
 
@@ -148,7 +146,7 @@ export class Engine {
    * is lent again, also after the next commit. A {@link viewOf} of every commit would cost more than the
    * commit itself, and live until it is collected.
    */
-  borrowView(space: AddressSpace): BorrowedView {
+  borrowView(space: AddressSpace): DatedView {
     const idle = space.idleViews.pop();
     if (idle === undefined) return { view: this.#newView(space), generation: this.#generation };
     if (idle.generation !== this.#generation) {
@@ -204,7 +202,7 @@ export class Engine {
     const gone = [...this.#pendingSpaces].filter((space) => space.isDestroyed);
     this.#removedSpaces = gone.map(({ id }) => id);
     for (const space of gone) {
-      this.#recentViews.delete(space);
+      space.recentView = undefined;
       this.#spacesById.delete(space.id);
     }
     this.#pendingSpaces.clear();

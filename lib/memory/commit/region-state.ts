@@ -14,6 +14,18 @@ import type { MemoryRegion } from '../regions/memory-region.js';
  * - `alias`: a window into another region.
  * - `reservation`: claims its addresses without answering; hides what lies below.
  * - `iommu`: translates each access into another address space.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology, type RegionKind } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const bios = topology.rom('pc.bios', 0x4_0000n, { backing: 'none' });
+ * const regions = [bios, topology.alias('isa-bios', bios), topology.container('pci', 1n << 64n)];
+ * const kinds: RegionKind[] = regions.map(({ kind }) => kind);
+ * kinds; // => ['rom', 'alias', 'container']
+ * topology.close();
+ * ```
  */
 export type RegionKind =
   | 'container'

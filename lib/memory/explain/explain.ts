@@ -53,7 +53,27 @@ export interface ListenerVerdict extends ConsumerVerdict {
   readonly listener: string;
 }
 
-/** A region that lies at an address, and the way on which it is seen there. */
+/**
+ * A region that lies at an address, and the way on which it is seen there.
+ *
+ * @example
+ * ```ts
+ * import { type ExplainedRegion, MemoryTopology, type PathStep } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * const ram = topology.ram('pc.ram', 0x1_8000_0000n, { backing: 'none' });
+ * const above = topology.alias('ram-above-4g', ram, { offset: 0xc000_0000n });
+ * system.addSubregion(0x1_0000_0000n, above);
+ *
+ * const { winner } = topology.addressSpace('memory', system).explain(0x1_0000_1000n);
+ * const ramThere: ExplainedRegion | undefined = winner;
+ * ramThere?.offset; // => 0xc000_1000n
+ * ramThere?.path.map(({ region, start }: PathStep) => [region.name, start]);
+ * // => [['system', 0x0n], ['ram-above-4g', 0x1_0000_0000n], ['pc.ram', 0x4000_0000n]]
+ * topology.close();
+ * ```
+ */
 export interface ExplainedRegion {
   /** The region. */
   readonly region: MemoryRegion;
@@ -99,7 +119,27 @@ export type ShadowCode =
   | 'disabled'
   | 'clipped';
 
-/** Why a region does not answer, and who is to blame. */
+/**
+ * Why a region does not answer, and who is to blame.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology, type ShadowCode, type ShadowReason } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const pci = topology.container('pci', 1n << 32n);
+ * const bars = topology.container('nvme', 1n << 32n, { enabled: false });
+ * pci.addSubregion(0x0n, bars);
+ * bars.addSubregion(0xfebf_0000n, topology.io('nvme-bar0', 0x4000n, {}));
+ *
+ * const [hidden] = topology.addressSpace('memory', pci).explain(0xfebf_0014n).shadowed;
+ * const reason: ShadowReason | undefined = hidden?.reason;
+ * const code: ShadowCode | undefined = reason?.code;
+ * code; // => 'disabled'
+ * reason?.by.name; // => 'nvme'
+ * topology.close();
+ * ```
+ */
 export interface ShadowReason {
   /** Stable code of the reason. */
   readonly code: ShadowCode;

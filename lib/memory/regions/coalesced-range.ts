@@ -1,6 +1,26 @@
 /**
  * A part of a region whose writes the kernel may gather in a ring and deliver later, when the order against other
  * accesses doesn't matter (KVM_REGISTER_COALESCED_MMIO).
+ *
+ * @example
+ * ```ts
+ * import { type CoalescedRange, MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * const e1000 = topology.io('e1000-mmio', 0x2_0000n, {});
+ * system.addSubregion(0xfebc_0000n, e1000);
+ * e1000.addCoalescedRange(0x100n, 0xc8n);
+ * const gathered: readonly CoalescedRange[] = e1000.coalescedRanges;
+ * gathered; // => [{ offset: 0x100n, size: 0xc8n }]
+ *
+ * const told: bigint[] = [];
+ * topology.addressSpace('memory', system).addListener({
+ *   coalescedIoAdd: (_section, address, size) => told.push(address, size),
+ * });
+ * told; // => [0xfebc_0100n, 0xc8n]
+ * topology.close();
+ * ```
  */
 export interface CoalescedRange {
   /** Offset within the region, in bytes. */

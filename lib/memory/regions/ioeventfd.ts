@@ -6,6 +6,25 @@ import type { MemoryRegionSection } from '../views/section.js';
 
 /**
  * An eventfd that the kernel signals when the guest writes at an address, instead of an exit (KVM_IOEVENTFD).
+ *
+ * @example
+ * ```ts
+ * import { type IoEventFd, MemoryTopology } from 'flatview';
+ *
+ * const queueNotify: IoEventFd = { address: 0x3000n, size: 2, data: 1n, fd: 17 };
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * const bar = topology.io('virtio-pci', 0x4000n, {});
+ * bar.addIoEventFd(queueNotify);
+ * system.addSubregion(0xfe00_0000n, bar);
+ *
+ * const told: IoEventFd[] = [];
+ * topology.addressSpace('memory', system).addListener({
+ *   eventfdAdd: (_section, ioeventfd) => told.push(ioeventfd),
+ * });
+ * told; // => [{ ...queueNotify, address: 0xfe00_3000n }]
+ * topology.close();
+ * ```
  */
 export interface IoEventFd {
   /** In a region's list the offset within the region, in a listener's callback the address; bytes. */

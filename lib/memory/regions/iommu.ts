@@ -10,7 +10,43 @@ export type IommuPermission = 'none' | 'read' | 'write' | 'read-write';
 /** What a translation is wanted for; `none` only asks what is there. */
 export type IommuAccess = 'read' | 'write' | 'none';
 
-/** Where an IOMMU sends the accesses to one of its pages (QEMU: IOMMUTLBEntry). */
+/**
+ * Where an IOMMU sends the accesses to one of its pages (QEMU: IOMMUTLBEntry).
+ *
+ * @example
+ * ```ts
+ * import {
+ *   type IommuAccess,
+ *   type IommuPermission,
+ *   type IommuTranslation,
+ *   MemoryTopology,
+ *   MemTxResult,
+ * } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const memory = topology.addressSpace('memory', topology.ram('pc.ram', 0x40_0000n));
+ * const asked: IommuAccess[] = [];
+ * const permission: IommuPermission = 'read';
+ * const largePage: IommuTranslation = {
+ *   target: memory,
+ *   address: 0x20_0000n,
+ *   mask: 0x1f_ffffn,
+ *   permission,
+ * };
+ * const iommu = topology.iommu('iommu', 1n << 48n, {
+ *   translate: (_iova, access) => {
+ *     asked.push(access);
+ *     return largePage;
+ *   },
+ * });
+ * const dma = topology.addressSpace('dma', iommu);
+ * memory.write(0x20_1000n, 4, 0xcafen);
+ * dma.read(0x8000_1000n, 4).value; // => 0xcafen
+ * dma.write(0x8000_1000n, 4, 0n); // => MemTxResult.decodeError
+ * asked; // => ['read', 'write']
+ * topology.close();
+ * ```
+ */
 export interface IommuTranslation {
   /** Where `address` is an address. */
   readonly target: AddressSpace;
@@ -47,7 +83,28 @@ export interface IommuOps {
   ): void;
 }
 
-/** The kinds of events of an IOMMU; the last one is for devices that have a TLB of their own (PCI: ATS). */
+/**
+ * The kinds of events of an IOMMU; the last one is for devices that have a TLB of their own (PCI: ATS).
+ *
+ * @example
+ * ```ts
+ * import { type IommuEvent, type IommuEventType, MemoryTopology } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const iommu = topology.iommu('iommu', 1n << 48n, { translate: () => undefined });
+ * const wanted: IommuEventType[] = ['unmap'];
+ * const heard: IommuEvent[] = [];
+ * iommu.notifiers.add({
+ *   events: wanted,
+ *   size: 0x10_0000n,
+ *   notify: (event) => heard.push(event),
+ * });
+ * iommu.notifiers.notify(0, { type: 'unmap', iova: 0xf_f000n, size: 0x20_0000n });
+ * iommu.notifiers.notify(0, { type: 'device-iotlb-unmap', iova: 0x0n, size: 0x1000n });
+ * heard; // => [{ type: 'unmap', iova: 0xf_f000n, size: 0x1000n }]
+ * topology.close();
+ * ```
+ */
 export type IommuEventType = IommuEvent['type'];
 
 /** A change of an IOMMU's mappings: of `size` bytes at `iova`. */

@@ -4,7 +4,39 @@ import { type OffsetRange, RangeSet } from '../range-set.js';
 import type { MemoryRegionSection } from '../views/section.js';
 import type { RamRegion } from './ram-region.js';
 
-/** Somebody who must not touch memory that isn't there: who pins pages for a device, say (QEMU: RamDiscardListener). */
+/**
+ * Somebody who must not touch memory that isn't there: who pins pages for a device, say (QEMU: RamDiscardListener).
+ *
+ * @example
+ * ```ts
+ * import {
+ *   MemoryTopology,
+ *   type OffsetRange,
+ *   type RamDiscardListener,
+ *   RamDiscardManager,
+ * } from 'flatview';
+ *
+ * const topology = new MemoryTopology();
+ * const ram = topology.ram('virtio-mem', 0x100_0000n);
+ * const manager = new RamDiscardManager(ram, { granularity: 0x20_0000n });
+ * const section = topology.addressSpace('memory', ram).lookup(0x0n);
+ *
+ * const heard: [string, OffsetRange][] = [];
+ * const pinning: RamDiscardListener = {
+ *   populate: ({ offset, size }) => heard.push(['pin', { offset, size }]),
+ *   discard: ({ offset, size }) => heard.push(['unpin', { offset, size }]),
+ * };
+ * if (section) manager.addListener(pinning, section);
+ * manager.populate(0x20_0000n, 0x40_0000n);
+ * manager.discard(0x40_0000n, 0x20_0000n);
+ * heard;
+ * // => [
+ * //   ['pin', { offset: 0x20_0000n, size: 0x40_0000n }],
+ * //   ['unpin', { offset: 0x40_0000n, size: 0x20_0000n }],
+ * // ]
+ * topology.close();
+ * ```
+ */
 export interface RamDiscardListener {
   /** Memory is there from now on. Throwing refuses: those who heard it before hear `discard`. */
   populate(section: MemoryRegionSection): void;

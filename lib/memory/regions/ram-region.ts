@@ -30,7 +30,7 @@ export interface RamOptions extends RegionOptions {
  * Memory: ram, rom, or the mapped memory of a device.
  *
  * @example
- * ```ts
+ * ```ts native
  * import { MemoryTopology, type RamOptions } from 'flatview';
  *
  * const topology = new MemoryTopology();

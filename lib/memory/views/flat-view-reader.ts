@@ -35,7 +35,7 @@ export interface RegionInfo {
  * A reader holds on to the view that it saw last. One that won't look again for long had better {@link rest}.
  *
  * @example
- * ```ts
+ * ```ts native
  * import { FlatViewReader, MemoryTopology, type RegionInfo, type SharedAddressSpace } from 'flatview';
  *
  * const topology = new MemoryTopology();

@@ -140,10 +140,7 @@ export class FlatRange<Region = MemoryRegion> {
 export class FlatView {
   readonly #handle: number;
   #regions: RegionsById;
-  /** The range that was found last: accesses come in runs. */
-  #recent: FlatRange | undefined;
-  /** What was found before that, if anything was. */
-  #cache: RangeCache | undefined;
+  #cache: RangeCache = new RangeCache();
 
   /**
    * @internal
@@ -163,8 +160,7 @@ export class FlatView {
   renew(engine: EngineHandle, id: number, regions: RegionsById): void {
     this.#regions = regions;
     if (!addon.viewRenew(this.#handle, engine, id)) return;
-    this.#recent = undefined;
-    this.#cache = undefined;
+    this.#cache = new RangeCache();
   }
 
   /** The region that was rendered, after short cuts; `undefined` for the empty view. */
@@ -207,25 +203,16 @@ export class FlatView {
    * @throws `ERR_ADDRESS_RANGE` unless it is an integer of 0 to 2^64 - 1.
    */
   lookup(address: AddressLike): FlatRange | undefined {
-    if (typeof address === 'bigint' && this.#recent?.contains(address)) return this.#recent;
-    const wanted = toAddress(address, 'address');
     const { words, halves } = exchange;
-    words[0] = wanted;
+    words[0] = toAddress(address, 'address');
     const low = halves[0] ?? 0;
     const high = halves[1] ?? 0;
-    const cached = this.#cache?.find(wanted, low, high);
-    if (cached !== undefined) {
-      this.#recent = cached;
-      return cached;
-    }
+    const slot = this.#cache.find(low, high);
+    if (slot >= 0) return this.#cache.at(slot);
     addon.viewLookup(this.#handle);
-    if (halves[rangeLayout.region] === noRegion) return undefined;
-    const found = decodeRange(0, this.#regions);
-    if (this.#recent !== undefined) {
-      this.#cache ??= new RangeCache(this.rangeCount);
-      this.#cache.put(low, high, found);
-    }
-    this.#recent = found;
+    const isHole = halves[rangeLayout.region] === noRegion;
+    const found = isHole ? undefined : decodeRange(0, this.#regions);
+    this.#cache.put(low, high, found, halves);
     return found;
   }
 

@@ -17,6 +17,31 @@ export interface Pair {
  *
  * Address spaces correspond by their names, and by order where several have one. Regions are the same where their names
  * are, and their owners if both topologies tell owners.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import {
+ *   type Change,
+ *   diffTopologies,
+ *   type TopologyDifference,
+ *   type ViewDifference,
+ * } from 'flatview/diff';
+ *
+ * const machine = (bar: bigint) => {
+ *   const topology = new MemoryTopology();
+ *   const pci = topology.container('pci', 1n << 32n);
+ *   pci.addSubregion(bar, topology.io('nvme-bar0', 0x4000n, {}));
+ *   topology.addressSpace('memory', pci);
+ *   return topology;
+ * };
+ * const [before, after] = [machine(0xfebf_0000n), machine(0xc000_0000n)];
+ * const difference: TopologyDifference = diffTopologies(before.addressSpaces, after.addressSpaces);
+ * const [view]: readonly ViewDifference[] = difference.views;
+ * view?.changes.map(({ kind, first }: Change) => [kind, first]); // => [['moved', 0xc000_0000n]]
+ * before.close();
+ * after.close();
+ * ```
  */
 export function diffTopologies(
   before: readonly AddressSpace[],
@@ -29,6 +54,19 @@ export function diffTopologies(
  * The same as {@link diffTopologies}, while the event loop turns.
  *
  * @throws `ERR_TOPOLOGY_CHANGED` where something was changed meanwhile; the signal's reason.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { diffTopologiesAsync } from 'flatview/diff';
+ *
+ * const topology = new MemoryTopology();
+ * const ports = topology.addressSpace('I/O', topology.io('ports', 0x1_0000n, {}));
+ * const memory = topology.addressSpace('memory', topology.container('system', 1n << 64n));
+ * const { spacesGone } = await diffTopologiesAsync([memory, ports], [memory]);
+ * spacesGone; // => ['I/O']
+ * topology.close();
+ * ```
  */
 export function diffTopologiesAsync(
   before: readonly AddressSpace[],

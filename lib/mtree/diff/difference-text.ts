@@ -9,7 +9,36 @@ import {
   type ViewDifference,
 } from './topology-difference.js';
 
-/** A difference for people: of each flat view its changes in order of address, and their number. */
+/**
+ * A difference for people: of each flat view its changes in order of address, and their number.
+ *
+ * @example
+ * ```ts
+ * import { buildTopology, readMonitorText } from 'flatview';
+ * import { differenceLines, diffTopologies } from 'flatview/diff';
+ *
+ * const machine = (vram: string) =>
+ *   buildTopology(
+ *     readMonitorText(`address-space: memory
+ *   0000000000000000-ffffffffffffffff (prio 0, i/o): system
+ *     ${vram} (prio 1, ram): vga.vram
+ * `).document,
+ *   );
+ * const [before, after] = [
+ *   machine('00000000fd000000-00000000fdffffff'),
+ *   machine('00000000e0000000-00000000e0ffffff'),
+ * ];
+ * [...differenceLines(diffTopologies(before.addressSpaces, after.addressSpaces))];
+ * // => [
+ * //   '"memory": 1 moved',
+ * //   '> 00000000e0000000-00000000e0ffffff (ram): vga.vram',
+ * //   '    from 00000000fd000000-00000000fdffffff, by -0x1d000000',
+ * //   '',
+ * // ]
+ * before.topology.close();
+ * after.topology.close();
+ * ```
+ */
 export function* differenceLines(difference: TopologyDifference): Generator<string, void> {
   for (const view of difference.views) yield* viewLines(view);
   for (const name of difference.spacesGone) yield `- address space "${name}" is gone`;
@@ -66,7 +95,21 @@ function shown({ region, type, nonvolatile, offset }: ShownPiece): string {
   return `(${nonvolatile ? 'nv-' : ''}${type}): ${region.name}${place}`;
 }
 
-/** A difference for programs, as `docs/lint.md` describes it: numbers of 64 bits are hex strings. */
+/**
+ * A difference for programs, as `docs/lint.md` describes it: numbers of 64 bits are hex strings.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { differenceJson, diffTopologies } from 'flatview/diff';
+ *
+ * const topology = new MemoryTopology();
+ * const ports = topology.addressSpace('I/O', topology.io('ports', 0x1_0000n, {}));
+ * differenceJson(diffTopologies([ports], []));
+ * // => { same: false, views: [], address_spaces_gone: ['I/O'], address_spaces_new: [] }
+ * topology.close();
+ * ```
+ */
 export function differenceJson(difference: TopologyDifference): object {
   return {
     same: isSame(difference),

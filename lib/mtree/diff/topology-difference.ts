@@ -29,6 +29,27 @@ export type ChangedAspect = 'region' | 'offset' | 'type' | 'nonvolatile';
  * - `changed`: something else shows, or the same in another way.
  * - `moved`: a region shows here that showed elsewhere before. What it leaves behind or covers is a change of its own
  *   only if something else shows there, too.
+ *
+ * @example
+ * ```ts
+ * import { buildTopology, describeTopology, MemoryTopology } from 'flatview';
+ * import { type Change, type ChangedAspect, diffTopologies, type ShownPiece } from 'flatview/diff';
+ *
+ * const topology = new MemoryTopology();
+ * const bios = topology.ram('pc.ram', 0x1_0000n, { backing: 'none' });
+ * topology.addressSpace('memory', bios);
+ * const { topology: before } = buildTopology(describeTopology(topology.addressSpaces));
+ * bios.readonly = true;
+ *
+ * const { views } = diffTopologies(before.addressSpaces, topology.addressSpaces);
+ * const change: Change | undefined = views[0]?.changes[0];
+ * const aspects: readonly ChangedAspect[] = change?.kind === 'changed' ? change.aspects : [];
+ * aspects; // => ['type']
+ * const pieces: ShownPiece[] = change?.kind === 'changed' ? [change.before, change.after] : [];
+ * pieces.map(({ type }) => type); // => ['ram', 'rom']
+ * before.close();
+ * topology.close();
+ * ```
  */
 export type Change =
   | {
@@ -64,7 +85,25 @@ export type Change =
 
 export const changeKinds = ['gone', 'new', 'changed', 'moved'] as const;
 
-/** Whether two topologies show the same. */
+/**
+ * Whether two topologies show the same.
+ *
+ * @example
+ * ```ts
+ * import { buildTopology, describeTopology, MemoryTopology } from 'flatview';
+ * import { diffTopologies, isSame } from 'flatview/diff';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * topology.addressSpace('memory', system);
+ * const { topology: copy } = buildTopology(describeTopology(topology.addressSpaces));
+ * isSame(diffTopologies(copy.addressSpaces, topology.addressSpaces)); // => true
+ * system.addSubregion(0xfed0_0000n, topology.io('hpet', 0x400n, {}));
+ * isSame(diffTopologies(copy.addressSpaces, topology.addressSpaces)); // => false
+ * copy.close();
+ * topology.close();
+ * ```
+ */
 export function isSame({ views, spacesGone, spacesNew }: TopologyDifference): boolean {
   return views.length === 0 && spacesGone.length === 0 && spacesNew.length === 0;
 }

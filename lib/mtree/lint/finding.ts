@@ -8,6 +8,21 @@ import type { SurveyedView } from './survey.js';
  * - `error`: something doesn't work, or shows what it must not.
  * - `warning`: something works slowly or by luck; most often nobody meant it.
  * - `note`: worth knowing; ordinary machines have it.
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { buildTopology, readTopology } from 'flatview';
+ * import { lint, type Severity, severities } from 'flatview/lint';
+ *
+ * const { document } = readTopology(readFileSync('examples/dumps/rtl8168.json'));
+ * const { topology, addressSpaces } = buildTopology(document);
+ * const { findings } = lint(addressSpaces);
+ * const count = (wanted: Severity) => findings.filter(({ severity }) => severity === wanted).length;
+ * severities.map((severity) => [severity, count(severity)]);
+ * // => [['error', 0], ['warning', 2], ['note', 4]]
+ * topology.close();
+ * ```
  */
 export const severities = ['error', 'warning', 'note'] as const;
 /** How bad a finding is: see {@link severities}. */
@@ -31,7 +46,17 @@ export interface Finding {
   readonly text: string;
 }
 
-/** Whether `severity` is as bad as `level`, or worse. */
+/**
+ * Whether `severity` is as bad as `level`, or worse.
+ *
+ * @example
+ * ```ts
+ * import { isAtLeast } from 'flatview/lint';
+ *
+ * isAtLeast('error', 'warning'); // => true
+ * isAtLeast('note', 'warning'); // => false
+ * ```
+ */
 export function isAtLeast(severity: Severity, level: Severity): boolean {
   return severities.indexOf(severity) <= severities.indexOf(level);
 }

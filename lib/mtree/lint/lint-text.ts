@@ -10,7 +10,24 @@ const width = 100;
 /** So many findings of a kind are printed; the others are counted. */
 const printedOfAKind = 20;
 
-/** A report for people: the findings of each kind, why that kind hurts, and what to do. */
+/**
+ * A report for people: the findings of each kind, why that kind hurts, and what to do.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { lint, lintLines } from 'flatview/lint';
+ *
+ * const topology = new MemoryTopology();
+ * const isa = topology.container('isa', 0x1_0000n);
+ * isa.addSubregion(0x1_03f8n, topology.io('serial', 0x8n, {}));
+ * const report = lint([topology.addressSpace('I/O', isa)]);
+ * const lines = lintLines(report, 'warning');
+ * lines[0]; // => 'warning: outside-parent: a region that lies outside of its parent'
+ * lines.at(-1); // => '1 warning, with pages of 0x1000 bytes'
+ * topology.close();
+ * ```
+ */
 export function lintLines({ findings, pageSize }: LintReport, level: Severity): string[] {
   const shown = findings.filter(({ severity }) => isAtLeast(severity, level));
   const kinds = new Map<string, Finding[]>();
@@ -66,7 +83,20 @@ function folded(line: string, indent: number): string[] {
   return [...lines, rest];
 }
 
-/** A report for programs, as `docs/lint.md` describes it: numbers of 64 bits are hex strings. */
+/**
+ * A report for programs, as `docs/lint.md` describes it: numbers of 64 bits are hex strings.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { lint, lintJson } from 'flatview/lint';
+ *
+ * const topology = new MemoryTopology();
+ * const report = lint([topology.addressSpace('I/O', topology.io('ports', 0x1_0000n, {}))]);
+ * lintJson(report, 'note'); // => { page_size: '0x1000', findings: [], rules: {} }
+ * topology.close();
+ * ```
+ */
 export function lintJson({ findings, pageSize }: LintReport, level: Severity): object {
   const shown = findings.filter(({ severity }) => isAtLeast(severity, level));
   const ids = new Set(shown.map(({ id }) => id));

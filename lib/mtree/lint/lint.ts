@@ -53,6 +53,26 @@ const searches: readonly Search[] = [
  * memory is taken to begin with a page, as a dump doesn't say where it lies.
  *
  * @throws `ERR_INVALID_ARGUMENT` unless the page size is a power of two
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { type Finding, type LintOptions, type LintReport, lint } from 'flatview/lint';
+ *
+ * const topology = new MemoryTopology();
+ * const pci = topology.container('pci', 1n << 32n);
+ * pci.addSubregion(0xfeb8_0000n, topology.io('e1000-bar0', 0x2_0000n, {}));
+ * pci.addSubregion(0xfeb9_8000n, topology.io('nvme-bar0', 0x4000n, {}));
+ * const memory = topology.addressSpace('memory', pci);
+ *
+ * const options: LintOptions = { pageSize: 0x1_0000n, ignore: ['never-shown'] };
+ * const report: LintReport = lint([memory], options);
+ * const [finding]: readonly Finding[] = report.findings;
+ * [finding?.severity, finding?.id]; // => ['warning', 'equal-priority']
+ * [finding?.first, finding?.last]; // => [0xfeb9_8000n, 0xfeb9_bfffn]
+ * finding?.regions.map(({ name }) => name); // => ['e1000-bar0', 'nvme-bar0']
+ * topology.close();
+ * ```
  */
 export function lint(spaces: readonly AddressSpace[], options: LintOptions = {}): LintReport {
   return atOnce(lintSteps(spaces, options));
@@ -62,6 +82,19 @@ export function lint(spaces: readonly AddressSpace[], options: LintOptions = {})
  * The same as {@link lint}, while the event loop turns.
  *
  * @throws As {@link lint}; `ERR_TOPOLOGY_CHANGED` where something was changed meanwhile; the signal's reason.
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { buildTopology, readTopology } from 'flatview';
+ * import { lintAsync } from 'flatview/lint';
+ *
+ * const { document } = readTopology(readFileSync('examples/dumps/rtl8168-slow-page.json'));
+ * const { topology, addressSpaces } = buildTopology(document);
+ * const { findings } = await lintAsync(addressSpaces, { only: ['split-page'] });
+ * findings.map(({ id, severity }) => [id, severity]); // => [['split-page', 'warning']]
+ * topology.close();
+ * ```
  */
 export function lintAsync(
   spaces: readonly AddressSpace[],

@@ -10,6 +10,15 @@ export interface LintRule {
 
 /**
  * Every kind of hazard that is looked for. Ids are stable: programs match them, and `--only` and `--ignore` take them.
+ *
+ * @example
+ * ```ts
+ * import { type LintRule, lintRules } from 'flatview/lint';
+ *
+ * const rule: LintRule = lintRules['zero-size'];
+ * rule.title; // => 'a region of size 0'
+ * rule.why; // => 'It shows nothing, wherever it is.'
+ * ```
  */
 export const lintRules = {
   'split-page': {
@@ -82,5 +91,21 @@ export const lintRules = {
 /** The stable id of a kind of hazard. */
 export type LintRuleId = keyof typeof lintRules;
 
-/** All ids. */
+/**
+ * All ids.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { type LintRuleId, lint, lintRuleIds } from 'flatview/lint';
+ *
+ * const topology = new MemoryTopology();
+ * const memory = topology.addressSpace('memory', topology.container('empty', 0n));
+ * const placing: LintRuleId[] = ['outside-parent', 'zero-size'];
+ * const others = lintRuleIds.filter((id) => !placing.includes(id));
+ * lint([memory], { only: placing }).findings.map(({ id }) => id); // => ['zero-size']
+ * lint([memory], { only: others }).findings; // => []
+ * topology.close();
+ * ```
+ */
 export const lintRuleIds: readonly LintRuleId[] = Object.keys(lintRules) as LintRuleId[];

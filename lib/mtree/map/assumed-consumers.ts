@@ -12,6 +12,21 @@ import type { MapVerdict } from './page-map.js';
  * limits of a processor's or an IOMMU's addresses are not known.
  *
  * @throws `ERR_INVALID_ARGUMENT` unless the page size is a power of two
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { assumedConsumers } from 'flatview/map';
+ *
+ * const topology = new MemoryTopology();
+ * const bar = topology.ram('nvme-cmb', 0x8000n, { backing: 'none' });
+ * const memory = topology.addressSpace('memory', bar);
+ * const codes = (pageSize: bigint) =>
+ *   assumedConsumers(pageSize).map(({ name, verdictsOn }) => [name, verdictsOn(memory)[0]?.code]);
+ * codes(0x1000n); // => [['KVM', 'mapped'], ['VFIO', 'mapped']]
+ * codes(0x1_0000n); // => [['KVM', 'sub-page'], ['VFIO', 'sub-page']]
+ * topology.close();
+ * ```
  */
 export function assumedConsumers(pageSize: bigint): Consumer[] {
   return [

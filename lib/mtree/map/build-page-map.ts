@@ -28,6 +28,35 @@ export interface PageMapOptions {
  * Maps what `spaces` show now. Those that show the same are mapped once, as the first one of them.
  *
  * @throws `ERR_INVALID_ARGUMENT` unless the page size is a power of two
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { buildTopology, readTopology } from 'flatview';
+ * import {
+ *   assumedConsumers,
+ *   buildPageMap,
+ *   type MapRange,
+ *   type MapRegion,
+ *   type PageMap,
+ *   type PageMapOptions,
+ *   type RangeState,
+ *   type SpaceMap,
+ * } from 'flatview/map';
+ *
+ * const { document } = readTopology(readFileSync('examples/dumps/rtl8168.json'));
+ * const { topology, addressSpaces } = buildTopology(document);
+ * const options: PageMapOptions = { pageSize: 0x1000n, consumers: assumedConsumers(0x1000n) };
+ * const map: PageMap = buildPageMap(addressSpaces, options);
+ *
+ * const [space]: readonly SpaceMap[] = map.spaces;
+ * const range: MapRange | undefined = space?.ranges[0];
+ * const region: MapRegion | undefined = range && map.regions[range.region];
+ * const state: RangeState | undefined = range?.state;
+ * [region?.name, state]; // => ['pc.ram', 'ram']
+ * space?.consumers.map(({ name }) => name); // => ['KVM', 'VFIO']
+ * topology.close();
+ * ```
  */
 export function buildPageMap(
   spaces: readonly AddressSpace[],
@@ -40,6 +69,20 @@ export function buildPageMap(
  * The same as {@link buildPageMap}, while the event loop turns.
  *
  * @throws As {@link buildPageMap}; `ERR_TOPOLOGY_CHANGED` where something was changed meanwhile; the signal's reason.
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { buildTopology, readTopology } from 'flatview';
+ * import { buildPageMapAsync } from 'flatview/map';
+ *
+ * const { document } = readTopology(readFileSync('examples/dumps/rtl8168-slow-page.json'));
+ * const { topology, addressSpaces } = buildTopology(document);
+ * const { spaces } = await buildPageMapAsync(addressSpaces, { pageSize: 0x1000n });
+ * const split = spaces[0]?.pages.filter(({ state }) => state === 'split') ?? [];
+ * split.map(({ ranges }) => ranges); // => [4, 4]
+ * topology.close();
+ * ```
  */
 export function buildPageMapAsync(
   spaces: readonly AddressSpace[],

@@ -37,6 +37,19 @@ type NewSpace = number | PackedSpaceEdit | PackedSpace;
  *
  * @throws `ERR_INVALID_ARGUMENT`: there is no step `from`, or `to` lies before it; as {@link RecordedTopology.next}; the
  *   signal's reason
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { buildTimeline, type TimelineOptions } from 'flatview/map';
+ * import { readRecording } from 'flatview/recording';
+ *
+ * const boot = readRecording(readFileSync('examples/recordings/pc-seabios.fvr.gz'));
+ * const options: TimelineOptions = { from: 18, to: 20, addressSpace: 'memory' };
+ * const timeline = await buildTimeline(boot, options);
+ * timeline.steps.map(({ number }) => number); // => [18, 19, 20]
+ * await buildTimeline(boot, { from: 20, to: 18 }); // throws ERR_INVALID_ARGUMENT
+ * ```
  */
 export function buildTimeline(
   recording: Recording,

@@ -22,6 +22,23 @@ const pageScript = 'dist/bundle/map-page.js';
 /**
  * The map as one page that needs nothing else: no network, and no right but to run its own script. Two states are shown
  * side by side, with what changed from the first to the second.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { buildPageMap, type HtmlMapState, htmlMap } from 'flatview/map';
+ *
+ * const topology = new MemoryTopology();
+ * const bar = topology.io('nvme-bar0', 0x4000n, {});
+ * bar.address = 0xfebf_0000n;
+ * const memory = topology.addressSpace('memory', bar);
+ * const before: HtmlMapState = { title: 'firmware', map: buildPageMap([memory]) };
+ * bar.address = 0xc000_0000n;
+ * const after: HtmlMapState = { title: 'Linux', map: buildPageMap([memory]) };
+ * const page = htmlMap([before, after]);
+ * page.includes('<title>firmware → Linux - memory map</title>'); // => true
+ * topology.close();
+ * ```
  */
 export function htmlMap(
   states: readonly [HtmlMapState] | readonly [HtmlMapState, HtmlMapState],
@@ -30,7 +47,20 @@ export function htmlMap(
   return page(title, { states: states.map(({ title: name, map }) => packMap(name, map)) });
 }
 
-/** Steps of a recording as one page, in which one goes from step to step. */
+/**
+ * Steps of a recording as one page, in which one goes from step to step.
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { buildTimeline, htmlTimeline } from 'flatview/map';
+ * import { readRecording } from 'flatview/recording';
+ *
+ * const boot = readRecording(readFileSync('examples/recordings/pc-seabios.fvr.gz'));
+ * const page = htmlTimeline(await buildTimeline(boot, { title: 'boot', from: 15, to: 20 }));
+ * page.includes('<title>boot - memory map</title>'); // => true
+ * ```
+ */
 export function htmlTimeline(timeline: MapTimeline): string {
   return page(timeline.title, { timeline: timeline.packed });
 }

@@ -50,7 +50,7 @@ select { max-width: 28ch; }
 .hands { flex: 1 0 100%; display: flex; align-items: center; gap: 8px; max-height: 76px; overflow: auto; flex-wrap: wrap; }
 .hands ol { display: contents; list-style: none; }
 .hands button { font-size: 12px; min-height: 26px; padding: 1px 8px; overflow-wrap: anywhere; text-align: left; }
-main { display: grid; grid-template-columns: minmax(0, 1fr) clamp(380px, 33vw, 540px); min-height: 0; }
+main { display: grid; grid-template-columns: minmax(0, 1fr) clamp(380px, 37vw, 560px); min-height: 0; }
 .picture { display: grid; grid-template-rows: auto minmax(0, 1fr) auto; min-width: 0; min-height: 0; }
 .plan { position: relative; min-height: 0; overflow: hidden; }
 .plan canvas { position: absolute; inset: 0; display: block; cursor: crosshair; touch-action: none; }
@@ -79,11 +79,11 @@ dd { margin: 0; overflow-wrap: anywhere; }
 .tablebar h2 { margin-right: auto; }
 .rows { overflow: auto; min-height: 0; }
 table { border-collapse: collapse; width: 100%; font-size: 12px; }
-th, td { text-align: left; padding: 1px 6px; white-space: nowrap; }
+th, td { text-align: left; padding: 1px 5px; white-space: nowrap; }
 th { position: sticky; top: 0; background: var(--panel); color: var(--quiet); font-weight: 600; z-index: 1; }
 th:first-child, td:first-child { padding-left: 16px; }
 td { border-top: 1px solid var(--line); }
-td.name { max-width: 110px; width: 99%; overflow: hidden; text-overflow: ellipsis; }
+td.name { max-width: 80px; width: 99%; overflow: hidden; text-overflow: ellipsis; }
 tr[aria-current="true"] td { background: color-mix(in srgb, var(--accent) 16%, transparent); }
 tr.touched td:first-child { box-shadow: inset 4px 0 var(--changed); }
 td button { border: 0; background: none; padding: 0; min-height: 24px; color: var(--accent); font-family: var(--mono); font-size: 12px; }

@@ -28,7 +28,42 @@ export interface MapSide {
   readonly regions: readonly MapRegion[];
 }
 
-/** Where two spaces differ, ascending: in what shows, or in what a consumer makes of it. */
+/**
+ * Where two spaces differ, ascending: in what shows, or in what a consumer makes of it.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import {
+ *   assumedConsumers,
+ *   buildPageMap,
+ *   type ConsumerChange,
+ *   type MapChange,
+ *   type MapSide,
+ *   mapChanges,
+ * } from 'flatview/map';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * system.addSubregion(0x0n, topology.ram('pc.ram', 0x10_0000n, { backing: 'none' }));
+ * const vga = topology.io('vga-lowmem', 0x2_0000n, {}, { enabled: false });
+ * system.addSubregion(0xa_0000n, vga, { priority: 1 });
+ * const memory = topology.addressSpace('memory', system);
+ *
+ * const sides = (): MapSide[] => {
+ *   const { spaces, regions } = buildPageMap([memory], { consumers: assumedConsumers(0x1000n) });
+ *   return spaces.map((space) => ({ space, regions }));
+ * };
+ * const [before] = sides();
+ * vga.enabled = true;
+ * const [after] = sides();
+ * const changes: MapChange[] = before && after ? mapChanges(before, after) : [];
+ * changes.map(({ first, last }) => [first, last]); // => [[0xa_0000n, 0xb_ffffn]]
+ * const consumers: readonly ConsumerChange[] | undefined = changes[0]?.consumers;
+ * consumers?.[0]; // => { name: 'KVM', before: 'mapped', after: 'not-ram' }
+ * topology.close();
+ * ```
+ */
 export function mapChanges(before: MapSide, after: MapSide): MapChange[] {
   const [old, now] = [new SideSweep(before), new SideSweep(after)];
   const names = new Set([...old.consumers, ...now.consumers]);

@@ -23,8 +23,11 @@ export interface TimelineStep {
 
 /** A step at which another region answers at an address than before; `undefined` where nothing does. */
 export interface TimelineHands {
+  /** The step. */
   readonly step: TimelineStep;
+  /** Who answers before it. */
   readonly before: MapRegion | undefined;
+  /** Who answers after it. */
   readonly after: MapRegion | undefined;
 }
 
@@ -68,11 +71,33 @@ type PackedSpaces = readonly PackedSpace[];
 /**
  * The maps of some consecutive steps of a recording. It holds the first one whole, and of each later one what changed;
  * a map is put together when it is asked for.
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import {
+ *   buildTimeline,
+ *   type MapTimeline,
+ *   type TimelineHands,
+ *   type TimelineStep,
+ * } from 'flatview/map';
+ * import { readRecording } from 'flatview/recording';
+ *
+ * const boot = readRecording(readFileSync('examples/recordings/pc-seabios.fvr.gz'));
+ * const timeline: MapTimeline = await buildTimeline(boot, { addressSpace: 'memory' });
+ * const [taken]: readonly TimelineHands[] = timeline.handsAt('memory', 0xfd00_0000n);
+ * const step: TimelineStep | undefined = taken?.step;
+ * [step?.number, taken?.after?.name]; // => [19, 'vga.vram']
+ * const ranges = (at: number) => timeline.mapAt(at, 'memory').spaces[0]?.ranges.length;
+ * [ranges(18), ranges(19)]; // => [7, 8]
+ * ```
  */
 export class MapTimeline {
   /** @internal */
   readonly packed: PackedTimeline;
+  /** What the recording is called. */
   readonly title: string;
+  /** The steps that it has maps of, in their order. */
   readonly steps: readonly TimelineStep[];
   /** A name for each space that shows anything at any of the steps, `memory` first. */
   readonly names: readonly string[];

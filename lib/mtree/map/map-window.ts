@@ -5,6 +5,21 @@ import { pageRuns } from './page-runs.js';
 /**
  * What of `map` lies at `window`, rounded outward to whole pages: ranges, pages and verdicts are cut to it. The regions'
  * places stay as they are.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { buildPageMap, type Extent, mapWindow } from 'flatview/map';
+ *
+ * const topology = new MemoryTopology();
+ * const ram = topology.ram('pc.ram', 0x8000_0000n, { backing: 'none' });
+ * const map = buildPageMap([topology.addressSpace('memory', ram)]);
+ * const bootSector: Extent = { first: 0x7c00n, last: 0x7dffn };
+ * const { window, spaces } = mapWindow(map, bootSector);
+ * window; // => { first: 0x7000n, last: 0x7fffn }
+ * spaces[0]?.ranges.map(({ first, offset }) => [first, offset]); // => [[0x7000n, 0x7000n]]
+ * topology.close();
+ * ```
  */
 export function mapWindow(map: PageMap, window: Extent): PageMap {
   const { pageSize } = map;

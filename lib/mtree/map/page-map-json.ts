@@ -12,7 +12,33 @@ import type {
 import { PlacementStack } from './placement-stack.js';
 import { shadowsOf } from './shadows.js';
 
-/** A map for programs, as `docs/map.md` describes it: numbers of 64 bits are hex strings. */
+/**
+ * A map for programs, as `docs/map.md` describes it: numbers of 64 bits are hex strings.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { buildPageMap, pageMapJson } from 'flatview/map';
+ *
+ * const topology = new MemoryTopology();
+ * const map = buildPageMap([topology.addressSpace('memory', topology.container('empty', 0x1000n))]);
+ * pageMapJson(map);
+ * // => {
+ * //   page_size: '0x1000',
+ * //   spaces: [
+ * //     {
+ * //       address_spaces: ['memory'],
+ * //       root: 'empty',
+ * //       ranges: [],
+ * //       pages: [],
+ * //       consumers: [],
+ * //       complete: true,
+ * //     },
+ * //   ],
+ * // }
+ * topology.close();
+ * ```
+ */
 export function pageMapJson(map: PageMap): object {
   return {
     page_size: hex(map.pageSize),

@@ -78,7 +78,25 @@ export interface MapRange extends Extent {
   readonly nonvolatile: boolean;
 }
 
-/** Whole pages that are alike. */
+/**
+ * Whole pages that are alike.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { buildPageMap, type PageRun } from 'flatview/map';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * system.addSubregion(0x0n, topology.ram('pc.ram', 0x3000n, { backing: 'none' }));
+ * system.addSubregion(0x1040n, topology.io('doorbell', 0x40n, {}), { priority: 1 });
+ * const { spaces } = buildPageMap([topology.addressSpace('memory', system)]);
+ * const pages: readonly PageRun[] = spaces[0]?.pages ?? [];
+ * pages.map(({ first, state, ranges }) => [first, state, ranges]);
+ * // => [[0x0n, 'ram', 1], [0x1000n, 'split', 3], [0x2000n, 'ram', 1]]
+ * topology.close();
+ * ```
+ */
 export interface PageRun extends Extent {
   /** `split`: one page that several ranges share, or that is partly empty. */
   readonly state: RangeState | 'split';
@@ -88,7 +106,25 @@ export interface PageRun extends Extent {
   readonly ranges: number;
 }
 
-/** A region on one of the ways on which it is seen in an address space. What can be seen of it: `first` to `last`. */
+/**
+ * A region on one of the ways on which it is seen in an address space. What can be seen of it: `first` to `last`.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { buildPageMap, type Placement } from 'flatview/map';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 64n);
+ * const rom = topology.rom('pc.bios', 0x4_0000n, { backing: 'none' });
+ * system.addSubregion(0xe_0000n, topology.alias('isa-bios', rom, { offset: 0x2_0000n }));
+ * const { spaces, regions } = buildPageMap([topology.addressSpace('memory', system)]);
+ * const placements: readonly Placement[] = spaces[0]?.placements ?? [];
+ * placements.map(({ region, through, start, rank }) => [regions[region]?.name, through, start, rank]);
+ * // => [['system', -1, 0x0n, -1], ['isa-bios', 0, 0xe_0000n, -1], ['pc.bios', 1, 0xc_0000n, 0]]
+ * topology.close();
+ * ```
+ */
 export interface Placement extends Extent {
   /** Place in {@link PageMap.regions}. */
   readonly region: number;

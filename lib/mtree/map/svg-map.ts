@@ -41,6 +41,21 @@ const characterWidth = 6.7;
  * make of the pages, and the stack with its topmost layer on the left.
  *
  * @throws `ERR_INVALID_ARGUMENT` if the space has more rows than a document has room for
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { buildTopology, readTopology } from 'flatview';
+ * import { buildPageMap, type SvgMapOptions, svgMap } from 'flatview/map';
+ *
+ * const { document } = readTopology(readFileSync('examples/dumps/rtl8168.json'));
+ * const { topology, addressSpaces } = buildTopology(document);
+ * const map = buildPageMap(addressSpaces);
+ * const first: SvgMapOptions = { space: 0 };
+ * svgMap(map, first).startsWith('<svg xmlns="http://www.w3.org/2000/svg"'); // => true
+ * svgMap(map, { space: 1 }); // throws ERR_INVALID_ARGUMENT
+ * topology.close();
+ * ```
  */
 export function svgMap(map: PageMap, { space = 0 }: SvgMapOptions = {}): string {
   const chosen = map.spaces[space];

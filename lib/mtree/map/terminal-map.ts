@@ -28,7 +28,34 @@ export interface TerminalMapOptions {
 /** Lines narrower than this have no place for sizes and for what is hidden. */
 const wide = 72;
 
-/** The map for people: of each space a strip with a cell for each page, then a line for each range. */
+/**
+ * The map for people: of each space a strip with a cell for each page, then a line for each range.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { buildPageMap, type TerminalMapOptions, terminalMapLines } from 'flatview/map';
+ *
+ * const topology = new MemoryTopology();
+ * const system = topology.container('system', 1n << 32n);
+ * system.addSubregion(0x0n, topology.ram('pc.ram', 0xa000n, { backing: 'none' }));
+ * system.addSubregion(0xe000n, topology.io('vga', 0x2000n, {}));
+ * const options: TerminalMapOptions = { width: 80 };
+ * [...terminalMapLines(buildPageMap([topology.addressSpace('memory', system)]), options)];
+ * // => [
+ * //   'memory  root system, pages of 4 KiB',
+ * //   '',
+ * //   '00000000 RRRRRRRRRR·ii',
+ * //   '',
+ * //   '00000000-00009fff    40 KiB  R  pc.ram',
+ * //   '         ~ 16 KiB of nothing',
+ * //   '0000e000-0000ffff     8 KiB  i  vga',
+ * //   '',
+ * //   'R ram   i trapped',
+ * // ]
+ * topology.close();
+ * ```
+ */
 export function* terminalMapLines(
   map: PageMap,
   { width = 100, colour = false }: TerminalMapOptions = {},

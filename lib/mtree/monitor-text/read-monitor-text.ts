@@ -25,6 +25,22 @@ export interface MonitorTopology {
  * follows (or comes first), it supplies what the tree's text leaves open.
  *
  * @throws `ERR_MALFORMED_INPUT` with the line that can't be understood.
+ *
+ * @example
+ * ```ts
+ * import { type MonitorTopology, type Note, type NoteCode, readMonitorText } from 'flatview';
+ *
+ * const read: MonitorTopology = readMonitorText(`
+ * address-space: memory
+ *   0000000000000000-ffffffffffffffff (prio 0, i/o): system
+ *     0000000000000000-00000000bfffffff (prio 0, ram): alias ram-below-4g @pc.ram 0000000000000000-00000000bfffffff
+ *     00000000fffc0000-00000000ffffffff (prio 0, rom): pc.bios
+ * `);
+ * read.document.regions.map(({ name, kind }) => `${kind} ${name}`);
+ * // => ['container system', 'alias ram-below-4g', 'rom pc.bios', 'ram pc.ram']
+ * const codes: NoteCode[] = read.notes.map(({ code }: Note) => code);
+ * codes; // => ['container-or-io', 'disabled-missing', 'missing-target', 'readonly-alias']
+ * ```
  */
 export function readMonitorText(text: string): MonitorTopology {
   return atOnce(readMonitorSteps(text));

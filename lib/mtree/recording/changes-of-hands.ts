@@ -19,6 +19,22 @@ export interface ChangeOfHands {
  * Replays on from where `replayed` is, and stops at every step at which another region answers at `address`. The first
  * of them is the one that bisecting looks for: each step is looked at, so an address that comes back is found too.
  *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import {
+ *   type ChangeOfHands,
+ *   changesOfHands,
+ *   RecordedTopology,
+ *   readRecording,
+ * } from 'flatview/recording';
+ *
+ * const boot = readRecording(readFileSync('examples/recordings/pc-seabios.fvr.gz'));
+ * using replayed = new RecordedTopology(boot);
+ * const told = ({ step, before, after }: ChangeOfHands) => [step.number, before?.name, after?.name];
+ * [...changesOfHands(replayed, 0xfd00_0000n)].map(told); // => [[19, undefined, 'vga.vram']]
+ * ```
+ *
  * @param spaceName The first address space of this name; without it, `memory` or the first one.
  */
 export function* changesOfHands(
@@ -33,6 +49,24 @@ export function* changesOfHands(
  * All that {@link changesOfHands} finds, while the event loop turns.
  *
  * @throws As {@link RecordedTopology.next}; the signal's reason. `replayed` is somewhere on the way then.
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import {
+ *   changesOfHandsAsync,
+ *   type HandsOptions,
+ *   RecordedTopology,
+ *   readRecording,
+ * } from 'flatview/recording';
+ *
+ * const boot = readRecording(readFileSync('examples/recordings/pc-seabios.fvr.gz'));
+ * using replayed = new RecordedTopology(boot);
+ * const first: HandsOptions = { spaceName: 'memory', most: 1 };
+ * const [change] = await changesOfHandsAsync(replayed, 0xd_0000n, first);
+ * [change?.step.number, change?.before?.name, change?.after?.name];
+ * // => [2, 'pc.rom', 'pc.ram']
+ * ```
  */
 export function changesOfHandsAsync(
   replayed: RecordedTopology,

@@ -20,6 +20,18 @@ export interface ReplayMeasures {
  *
  * @param listening With a listener on all address spaces, which counts ranges. Without one, no range is counted.
  * @throws As {@link RecordedTopology.next}.
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { measureReplay, quantile, type ReplayMeasures, readRecording } from 'flatview/recording';
+ *
+ * const boot = readRecording(readFileSync('examples/recordings/pc-seabios.fvr.gz'));
+ * const measures: ReplayMeasures = measureReplay(boot, true);
+ * measures.steps; // => 41
+ * Math.max(...measures.rangesChanged); // => 42
+ * quantile(measures.microseconds, 0.5) > 0; // => true
+ * ```
  */
 export function measureReplay(recording: Recording, listening: boolean): ReplayMeasures {
   return atOnce(measureSteps(recording, listening));
@@ -29,6 +41,17 @@ export function measureReplay(recording: Recording, listening: boolean): ReplayM
  * The same as {@link measureReplay}, while the event loop turns: it does so between commits.
  *
  * @throws As {@link measureReplay}; the signal's reason.
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { measureReplayAsync, readRecording } from 'flatview/recording';
+ *
+ * const boot = readRecording(readFileSync('examples/recordings/pc-seabios.fvr.gz'));
+ * const signal = AbortSignal.abort();
+ * const stopped = await measureReplayAsync(boot, false, { signal }).catch((error) => error.name);
+ * stopped; // => 'AbortError'
+ * ```
  */
 export function measureReplayAsync(
   recording: Recording,
@@ -59,7 +82,19 @@ export function* measureSteps(recording: Recording, listening: boolean): Steps<R
   return { steps: times.length, microseconds, rangesChanged, duration };
 }
 
-/** The value below which the part `share` of some ascending values lies; 0 of none. */
+/**
+ * The value below which the part `share` of some ascending values lies; 0 of none.
+ *
+ * @example
+ * ```ts
+ * import { quantile } from 'flatview/recording';
+ *
+ * const ascending = [1, 2, 3, 4, 100];
+ * quantile(ascending, 0.5); // => 3
+ * quantile(ascending, 0.99); // => 100
+ * quantile([], 0.5); // => 0
+ * ```
+ */
 export function quantile(ascending: ArrayLike<number>, share: number): number {
   const index = Math.ceil(ascending.length * share) - 1;
   return ascending[Math.max(index, 0)] ?? 0;

@@ -5,7 +5,23 @@ import { readTopologyDocument } from '../read-topology-json.js';
 import { readEdits } from './read-edits.js';
 import { type RecordedStep, type RecordingStart, recordingVersion } from './recorded-step.js';
 
-/** A recording in memory. Its steps are read when they are asked for. */
+/**
+ * A recording in memory. Its steps are read when they are asked for.
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { type Recording, type RecordingStart, readRecording } from 'flatview/recording';
+ *
+ * const bytes = readFileSync('examples/recordings/pc-seabios.fvr.gz');
+ * const boot: Recording = readRecording(bytes);
+ * [...boot.steps()].length; // => 41
+ * const { document }: RecordingStart = boot;
+ * document.regions.length; // => 148
+ * const cutOff = readRecording(bytes.subarray(0, bytes.length - 100));
+ * cutOff.isTruncated; // => true
+ * ```
+ */
 export class Recording implements RecordingStart {
   readonly started: Date;
   readonly document: RecordingStart['document'];
@@ -70,7 +86,18 @@ export class Recording implements RecordingStart {
   }
 }
 
-/** Whether a file's bytes are a recording, gzipped or not, rather than a dump. Only the first ones are looked at. */
+/**
+ * Whether a file's bytes are a recording, gzipped or not, rather than a dump. Only the first ones are looked at.
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { isRecording } from 'flatview/recording';
+ *
+ * isRecording(readFileSync('examples/recordings/pc-seabios.fvr.gz')); // => true
+ * isRecording(readFileSync('examples/dumps/pc-i440fx.txt.gz')); // => false
+ * ```
+ */
 export function isRecording(bytes: Uint8Array): boolean {
   try {
     return decode(bytes.subarray(0, 4096)).startsWith(signature);
@@ -83,6 +110,17 @@ export function isRecording(bytes: Uint8Array): boolean {
  * Reads what a {@link CommitRecorder} wrote. A file that was cut off is read up to its last whole line.
  *
  * @throws `ERR_MALFORMED_INPUT` with the line that can't be understood; `ERR_INPUT_TOO_LARGE`
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { readRecording } from 'flatview/recording';
+ *
+ * const boot = readRecording(readFileSync('examples/recordings/pc-seabios.fvr.gz'));
+ * const [first] = boot.steps();
+ * first?.label; // => 'the firmware has run for 0.306 s'
+ * readRecording(Buffer.from('address-space: memory\n')); // throws ERR_MALFORMED_INPUT
+ * ```
  */
 export function readRecording(bytes: Uint8Array): Recording {
   return new Recording(decode(bytes));

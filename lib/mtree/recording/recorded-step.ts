@@ -14,6 +14,27 @@ export interface RecordingStart {
 /**
  * What one commit changed. The lists are in the order in which they are carried out; regions are named by the id that
  * they have in the whole recording.
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import {
+ *   type AttributeChange,
+ *   type PlacedRegion,
+ *   type RecordedEdits,
+ *   type RecordedStep,
+ *   readRecording,
+ * } from 'flatview/recording';
+ *
+ * const boot = readRecording(readFileSync('examples/recordings/pc-seabios.fvr.gz'));
+ * const steps: RecordedStep[] = [...boot.steps()];
+ * const mapsVga: RecordedEdits | undefined = steps[18];
+ * mapsVga?.made.map(({ id, name }) => [id, name]); // => [[189, 'vga.vram']]
+ * const placed: readonly PlacedRegion[] | undefined = mapsVga?.placed;
+ * placed; // => [{ region: 189, parent: 6, address: 0xfd00_0000n, priority: 1 }]
+ * const changed: readonly AttributeChange[] | undefined = steps[16]?.changed;
+ * changed?.map(({ region, enabled }) => [region, enabled]); // => [[74, true]]
+ * ```
  */
 export interface RecordedEdits {
   /** Regions that are seen for the first time, as they are now but without a place. An alias comes behind its target. */
@@ -44,7 +65,27 @@ export interface PlacedRegion {
   readonly priority: number;
 }
 
-/** An address space that was made; `space` is its number among all of the recording, counted from 0. */
+/**
+ * An address space that was made; `space` is its number among all of the recording, counted from 0.
+ *
+ * @example
+ * ```ts
+ * import { MemoryTopology } from 'flatview';
+ * import { CommitRecorder, type RecordedSpace, readRecording } from 'flatview/recording';
+ *
+ * const topology = new MemoryTopology();
+ * topology.addressSpace('memory', topology.container('system', 1n << 64n));
+ * const written: Uint8Array[] = [];
+ * const recorder = new CommitRecorder(topology, { write: (bytes) => written.push(bytes) });
+ * topology.addressSpace('I/O', topology.io('ports', 0x1_0000n, {}));
+ * recorder.close();
+ *
+ * const [step] = readRecording(Buffer.concat(written)).steps();
+ * const spacesMade: readonly RecordedSpace[] | undefined = step?.spacesMade;
+ * spacesMade; // => [{ space: 1, name: 'I/O', root: 1 }]
+ * topology.close();
+ * ```
+ */
 export interface RecordedSpace extends AddressSpaceRecord {
   /** Its number. */
   readonly space: number;

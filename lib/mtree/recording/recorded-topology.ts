@@ -19,6 +19,21 @@ import type { AttributeChange, RecordedEdits, RecordedStep } from './recorded-st
 /**
  * The topology of a recording, as it was at one step: a live tree, made and changed through the public API, so that
  * listeners can be added. It goes forwards only. Its RAM has no memory behind it and its devices don't answer.
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { RecordedTopology, readRecording } from 'flatview/recording';
+ *
+ * const boot = readRecording(readFileSync('examples/recordings/pc-seabios.fvr.gz'));
+ * using replayed = new RecordedTopology(boot);
+ * const memory = replayed.addressSpaces.find(({ name }) => name === 'memory');
+ * replayed.advanceTo(18);
+ * memory?.lookup(0xfd00_0000n); // => undefined
+ * replayed.next()?.label; // => 'the firmware has run for 1.413 s'
+ * memory?.lookup(0xfd00_0000n)?.region.name; // => 'vga.vram'
+ * replayed.advanceTo(1); // throws ERR_INVALID_ARGUMENT
+ * ```
  */
 export class RecordedTopology {
   /** What it is the topology of. */

@@ -7,6 +7,25 @@ import type { RecordedTopology } from './recorded-topology.js';
 /**
  * What changed from one step of a recording to another one. Which region and which address space is which, the recording
  * tells; names don't matter.
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs';
+ * import { differenceLines } from 'flatview/diff';
+ * import { RecordedTopology, readRecording, stepDifference } from 'flatview/recording';
+ *
+ * const boot = readRecording(readFileSync('examples/recordings/pc-seabios.fvr.gz'));
+ * using before = new RecordedTopology(boot);
+ * using after = new RecordedTopology(boot);
+ * before.advanceTo(39);
+ * after.advanceTo(40);
+ * [...differenceLines(stepDifference(before, after))].slice(0, 3);
+ * // => [
+ * //   '"memory" and 2 more: 1 changed',
+ * //   '- 00000000000d0000-00000000000e7fff (ram): pc.ram @00000000000d0000',
+ * //   '+ 00000000000d0000-00000000000e7fff (rom): pc.ram @00000000000d0000',
+ * // ]
+ * ```
  */
 export function stepDifference(
   before: RecordedTopology,

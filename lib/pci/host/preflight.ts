@@ -1,4 +1,5 @@
 import { FlatviewError } from '../../errors.js';
+import { needsLinux } from '../../needs-linux.js';
 import { type DeviceFacts, deviceObstacles, type JudgedBar } from './device-obstacles.js';
 import { type HostPciDevice, readHostDevices } from './host-device.js';
 import { type HostFileProblem, HostFiles, type HostRoots, thisHost } from './host-files.js';
@@ -65,10 +66,14 @@ export interface PreflightReport {
  * kernel and nothing else: it opens no device, and doesn't read configuration space, which would wake devices up.
  *
  * @throws `ERR_INVALID_ARGUMENT` for an address that is none or that no device has, and for a page size that is none;
- * `ERR_MALFORMED_INPUT` where there is no sysfs with PCI devices.
+ * `ERR_MALFORMED_INPUT` where there is no sysfs with PCI devices; `ERR_NEEDS_LINUX` of this machine, if it has another system.
  */
 export function preflight(options: PreflightOptions = {}): PreflightReport {
-  const files = new HostFiles(options.roots ?? thisHost);
+  const roots = options.roots ?? thisHost;
+  if (process.platform !== 'linux' && roots.sys === thisHost.sys) {
+    throw needsLinux('looking at the PCI devices of this machine');
+  }
+  const files = new HostFiles(roots);
   const pageSize = checkedPageSize(options.pageSize) ?? readPageSize(files) ?? 4096n;
   const devices = readHostDevices(files);
   if (devices === undefined) {

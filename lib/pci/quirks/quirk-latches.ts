@@ -46,6 +46,7 @@ import { FlatviewError } from '../../errors.js';
 export interface QuirkState {
   /** Name of the quirk. */
   readonly quirk: string;
+  /** Each latch by its name, with its value. */
   readonly latches: Readonly<Record<string, number | undefined>>;
 }
 

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
 import { FlatviewError } from '../../errors.js';
+import { needsLinux } from '../../needs-linux.js';
 
 /** A PCI device, and who drives it. */
 export interface DrivenDevice {
@@ -24,6 +25,9 @@ export interface PciLocation extends DrivenDevice {
   readonly cdev: string | undefined;
 }
 
+/** This machine's. */
+const thisSysfs = '/sys';
+
 /** What the kernel calls a group of no-IOMMU mode (drivers/vfio/group.c). */
 const noIommuGroupName = 'vfio-noiommu';
 
@@ -31,7 +35,7 @@ const noIommuGroupName = 'vfio-noiommu';
  * Finds a PCI device by sysfs.
  *
  * @param address Such as `0000:05:00.0`, or `05:00.0` in segment 0.
- * @throws `ERR_INVALID_ARGUMENT`: that is no address; `ERR_PASSTHROUGH`: there is no such device.
+ * @throws `ERR_INVALID_ARGUMENT`: that is no address; `ERR_PASSTHROUGH`: there is no such device; `ERR_NEEDS_LINUX`.
  *
  * @example
  * ```ts
@@ -55,10 +59,11 @@ const noIommuGroupName = 'vfio-noiommu';
  * rmSync(sysfs, { recursive: true });
  * ```
  */
-export function locatePciDevice(address: string, sysfs: string = '/sys'): PciLocation {
+export function locatePciDevice(address: string, sysfs: string = thisSysfs): PciLocation {
   const name = fullAddress(address);
   const folder = path.join(sysfs, 'bus/pci/devices', name);
   if (!existsSync(folder)) {
+    if (process.platform !== 'linux' && sysfs === thisSysfs) throw needsLinux('VFIO');
     throw new FlatviewError('ERR_PASSTHROUGH', `${name}: there is no such PCI device (${folder})`);
   }
   const driver = linkName(path.join(folder, 'driver'));

@@ -54,6 +54,17 @@ TEST(FlatTree, HoldsAnyNumberOfRanges) {
   }
 }
 
+TEST(FlatTree, FindsWhatIsAtTheLastAddressHoweverFullNodesAre) {
+  for (const uint64_t count : {1u, 8u, 9u, 16u, 17u, 31u, 32u, 33u, 500u, 513u}) {
+    Ranges ranges = Some(7, count, 3);
+    const uint64_t behind = ranges.back().last + 1;
+    const FlatRange hole = FlatTree::Hole(behind, kLastAddress);
+    EXPECT_EQ(FlatTreeSplicer().Build(ranges).At(kLastAddress), hole);
+    ranges.push_back({kLastAddress, kLastAddress, 0, 4, 0});
+    EXPECT_EQ(FlatTreeSplicer().Build(ranges).At(kLastAddress), ranges.back());
+  }
+}
+
 TEST(FlatTree, SplicesLikeAVectorAndLeavesOldTreesAlone) {
   std::mt19937 random(1);
   const auto below = [&random](uint64_t bound) { return random() % bound; };

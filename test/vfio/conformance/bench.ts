@@ -29,6 +29,8 @@ export interface Bench {
     readonly iommufd: boolean;
     /** Whether the IOMMU reaches 39 bits, as QEMU's VT-d, and leaves out the window of interrupts. */
     readonly vtd: boolean;
+    /** Whether this process can make eventfds: without the native addon there are none, though all else is simulated. */
+    readonly eventFd: boolean;
   };
   device(name: EmulatedDeviceName): BenchDevice;
   /** 16 MiB of this process that devices may read and write. */

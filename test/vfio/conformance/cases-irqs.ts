@@ -40,6 +40,7 @@ export const irqCases: readonly Case[] = [
   },
   {
     name: 'MSI signals the eventfd that it was given',
+    needs: 'eventFd',
     steps: [
       refused('trigger', 'EINVAL', (s) => s.device('edu').triggerIrqs(msi, 0, 1)),
       refused('take away', 'EINVAL', (s) => s.device('edu').setIrqEventFds(msi, 0, [])),
@@ -62,6 +63,7 @@ export const irqCases: readonly Case[] = [
   },
   {
     name: 'vectors of MSI-X are set one by one, and left out',
+    needs: 'eventFd',
     steps: [
       step('set', (s) =>
         s.device('e1000e').setIrqEventFds(msix, 0, [undefined, s.bench.eventFd.fd, undefined]),
@@ -77,6 +79,7 @@ export const irqCases: readonly Case[] = [
   },
   {
     name: 'INTx is masked and unmasked, while it is in use',
+    needs: 'eventFd',
     steps: [
       refused('mask', 'EINVAL', (s) => s.device('edu').maskIrqs(intx, 0, 1, true)),
       step('set', (s) => s.device('edu').setIrqEventFds(intx, 0, [s.bench.eventFd.fd])),

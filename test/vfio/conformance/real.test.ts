@@ -84,6 +84,7 @@ function openBench(): Bench {
     has: {
       iommufd: filesOf('/dev').includes('iommu'),
       vtd: filesOf('/sys/class/iommu').some((it) => it.startsWith('dmar')),
+      eventFd: true,
     },
     device: findDevice,
     memory,

@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 import { HostMemory } from '../../../lib/index.js';
 import { EventFd } from '../../../lib/kvm/index.js';
 import { type HostMemoryProbe, SimulatedVfio } from '../../../lib/simulated/index.js';
+import { noNativeAddon } from '../../native-addon.js';
 import { emulatedMachine } from '../emulated-machine.js';
 import type { Bench } from './bench.js';
 import { runCases } from './run-cases.js';
@@ -22,7 +23,7 @@ function probeOf(start: bigint): HostMemoryProbe {
 
 function openBench(): Bench {
   const memory = HostMemory.allocate(size + 4n * page);
-  const eventFd = EventFd.create();
+  let eventFd: EventFd | undefined;
   const host = new SimulatedVfio({
     devices: Object.values(emulatedMachine),
     hostMemory: probeOf(memory.hostAddress),
@@ -30,7 +31,7 @@ function openBench(): Bench {
   });
   return {
     host,
-    has: { iommufd: true, vtd: true },
+    has: { iommufd: true, vtd: true, eventFd: !noNativeAddon },
     device: (name) => {
       const { name: address, group, cdev } = emulatedMachine[name];
       return { name: address, group, cdev };
@@ -38,9 +39,12 @@ function openBench(): Bench {
     memory,
     readonlyPage: memory.hostAddress + size,
     lastPage: memory.hostAddress + size + page,
-    eventFd,
+    get eventFd() {
+      eventFd ??= EventFd.create();
+      return eventFd;
+    },
     close: () => {
-      eventFd.close();
+      eventFd?.close();
       memory.close();
     },
   };
