@@ -50,7 +50,7 @@ export type { MemoryListener } from './memory/listeners/memory-listener.js';
 export type { OffsetRange } from './memory/range-set.js';
 export type { AliasOptions, AliasRegion } from './memory/regions/alias-region.js';
 export type { CoalescedRange } from './memory/regions/coalesced-range.js';
-export type { IoRegion } from './memory/regions/io-region.js';
+export type { IoRegion, IoRegionOptions } from './memory/regions/io-region.js';
 export type { IoEventFd } from './memory/regions/ioeventfd.js';
 export type {
   IommuAccess,

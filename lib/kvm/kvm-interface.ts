@@ -30,6 +30,8 @@ export const kvmCapability = {
   coalescedPio: 162,
   /** Bits of {@link manualDirtyLogProtect} that can be enabled. */
   manualDirtyLogProtect2: 168,
+  /** Bytes of the largest dirty ring of a vCPU, KVM_CAP_DIRTY_LOG_RING; enabled with the bytes that each is to have. */
+  dirtyLogRing: 192,
   /** Whether there is KVM_SET_USER_MEMORY_REGION2. */
   userMemory2: 231,
   /** Whether there is KVM_CREATE_GUEST_MEMFD. */

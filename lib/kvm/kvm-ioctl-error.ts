@@ -53,6 +53,9 @@ const slotCauses: Causes = {
   ENOMEM: 'the kernel has no memory for its tables; a large slot with a dirty log takes most',
 };
 
+const dirtyRings =
+  'the VM has dirty rings instead of dirty logs (KVM_CAP_DIRTY_LOG_RING): harvest those of its vCPUs';
+
 /** What most likely led to an errno (virt/kvm/kvm_main.c, eventfd.c, coalesced_mmio.c). */
 const causes: Readonly<Record<string, Causes>> = {
   open: {
@@ -91,6 +94,11 @@ const causes: Readonly<Record<string, Causes>> = {
     EINVAL: 'the registers make no sense to the kernel',
     ENOEXEC: 'the vCPU has not been initialised',
   },
+  KVM_ENABLE_CAP: {
+    EINVAL:
+      'the kernel has no such capability or takes no such argument; a dirty ring (cap 0xc0, its size in bytes of 16 for each entry) is a power of two, at least a page and not smaller than what the kernel reserves (1024 entries are enough for all), enabled once and before the first vCPU',
+    E2BIG: 'a dirty ring has at most 65,536 entries',
+  },
   KVM_SET_USER_MEMORY_REGION: slotCauses,
   KVM_SET_USER_MEMORY_REGION2: slotCauses,
   KVM_IOEVENTFD: {
@@ -103,10 +111,16 @@ const causes: Readonly<Record<string, Causes>> = {
     ENOSPC: 'the bus is full',
   },
   KVM_REGISTER_COALESCED_MMIO: { ENOSPC: 'the bus is full: there can be about a thousand zones' },
-  KVM_GET_DIRTY_LOG: { ENOENT: 'the slot does not exist or has no dirty log' },
+  KVM_GET_DIRTY_LOG: {
+    ENOENT: 'the slot does not exist or has no dirty log',
+    EINVAL: 'the number is beyond the slots or address spaces that there can be',
+    ENXIO: dirtyRings,
+  },
   KVM_CLEAR_DIRTY_LOG: {
     ENOENT: 'the slot does not exist or has no dirty log',
-    EINVAL: 'the pages are not whole groups of 64 within the slot',
+    EINVAL:
+      'the pages are not whole groups of 64 within the slot, or the number is beyond the slots or address spaces that there can be',
+    ENXIO: dirtyRings,
   },
 };
 

@@ -11,7 +11,7 @@ import { DirtyLog } from './dirty/dirty-log.js';
 import { Announcer } from './listeners/announcer.js';
 import type { MemoryListener } from './listeners/memory-listener.js';
 import { type AliasOptions, AliasRegion } from './regions/alias-region.js';
-import { IoRegion } from './regions/io-region.js';
+import { IoRegion, type IoRegionOptions } from './regions/io-region.js';
 import type { IommuOps } from './regions/iommu.js';
 import { IommuRegion } from './regions/iommu-region.js';
 import { MemoryRegion, type RegionOptions, type RegionOrigin } from './regions/memory-region.js';
@@ -103,8 +103,13 @@ export class MemoryTopology {
   }
 
   /** A region whose accesses call `ops`. */
-  io(name: string, size: AddressLike, ops: MemoryRegionOps, options: RegionOptions = {}): IoRegion {
-    return this.#register(new IoRegion(this.#origin('io', name, size, options), ops));
+  io(
+    name: string,
+    size: AddressLike,
+    ops: MemoryRegionOps,
+    options: IoRegionOptions = {},
+  ): IoRegion {
+    return this.#register(new IoRegion(this.#origin('io', name, size, options), ops, options));
   }
 
   /** A region that claims its addresses and answers like nothing: what lies below is hidden. */

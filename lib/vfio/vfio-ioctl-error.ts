@@ -244,7 +244,7 @@ const causes: Readonly<Record<string, Causes>> = {
     EEXIST: 'it overlaps a mapping of this IOAS; its devices share one address space',
     EPERM: 'the memory is read-only, and the device shall write it',
     EFAULT:
-      "the memory is not mapped here, or is the BAR of a device, which iommufd can't map for others (a container can)",
+      "the memory is not mapped here, is read-only while the device shall write, or is the BAR of a device, which iommufd can't map for others (a container can)",
     ENOMEM:
       'the limit of locked memory is too low for what devices may reach (ulimit -l, systemd LimitMEMLOCK=), or the kernel has no memory for its tables',
     ENOENT: 'there is no such IOAS',

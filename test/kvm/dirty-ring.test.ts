@@ -5,15 +5,13 @@ import {
   type DirtyPage,
   Kvm,
   KvmMemorySlots,
+  kvmCapability,
   realModeSegment,
   userMemoryFlag,
 } from '../../lib/kvm/index.js';
 import { noKvm } from './real-mode-guest.js';
 
 const real = { skip: noKvm };
-
-/** KVM_CAP_DIRTY_LOG_RING. */
-const dirtyLogRing = 192;
 
 /**
  * The page that the guest runs from. Where the processor walks nested page tables, the kernel may map it writable when the
@@ -26,7 +24,8 @@ test(
   real,
   async (t) => {
     using kvm = Kvm.open();
-    if (kvm.checkExtension(dirtyLogRing) === 0) return t.skip('no KVM_CAP_DIRTY_LOG_RING');
+    if (kvm.checkExtension(kvmCapability.dirtyLogRing) === 0)
+      return t.skip('no KVM_CAP_DIRTY_LOG_RING');
     const topology = new MemoryTopology();
     const ram = topology.ram('ram', 0x1_0000n).memory!;
     ram.copyIn(
@@ -38,7 +37,7 @@ test(
         0xf4, //                            hlt
       ]),
     );
-    using vm = kvm.createVm({ dirtyRingEntries: 512 });
+    using vm = kvm.createVm({ dirtyRingEntries: 1024 });
     const flags = userMemoryFlag.logDirtyPages;
     const place = { guestAddress: 0n, size: 0x1_0000n, hostAddress: ram.hostAddress };
     vm.setUserMemoryRegion({ slot: 3, flags, ...place });
@@ -68,7 +67,8 @@ test(
   real,
   async (t) => {
     using kvm = Kvm.open();
-    if (kvm.checkExtension(dirtyLogRing) === 0) return t.skip('no KVM_CAP_DIRTY_LOG_RING');
+    if (kvm.checkExtension(kvmCapability.dirtyLogRing) === 0)
+      return t.skip('no KVM_CAP_DIRTY_LOG_RING');
     const topology = new MemoryTopology();
     const system = topology.container('system', 1n << 64n);
     const memory = topology.addressSpace('memory', system);
@@ -76,7 +76,7 @@ test(
     const vram = topology.ram('vram', 0x4000n);
     system.addSubregion(0, ram);
     system.addSubregion(0x8000, vram);
-    using vm = kvm.createVm({ memory, dirtyRingEntries: 512 });
+    using vm = kvm.createVm({ memory, dirtyRingEntries: 1024 });
     let emptied = 0;
     const slots = new KvmMemorySlots(vm, {
       emptyDirtyRings: () => {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';
 import { FlatviewError } from '../../lib/index.js';
-import { EventFd, Kvm, realModeSegment } from '../../lib/kvm/index.js';
+import { EventFd, Kvm, kvmCapability, realModeSegment } from '../../lib/kvm/index.js';
+import { SimulatedKvm } from '../../lib/simulated/index.js';
 import { noNativeAddon } from '../native-addon.js';
 import { makeGuest, noKvm } from './real-mode-guest.js';
 
@@ -112,4 +113,35 @@ test('an eventfd counts, and is closed once', { skip: noNativeAddon }, () => {
   eventfd.close();
   eventfd.close();
   assert.throws(() => eventfd.take(), says('ERR_KVM_CLOSED', undefined, /closed/));
+});
+
+test('a dirty ring that can not be asked for', real, () => {
+  using kvm = Kvm.open();
+  for (const dirtyRingEntries of [0.3, Number.NaN, -1, 2 ** 28, Number.POSITIVE_INFINITY]) {
+    assert.throws(
+      () => kvm.createVm({ dirtyRingEntries }),
+      says('ERR_INVALID_ARGUMENT', undefined, /a dirty ring of .* entries/),
+    );
+  }
+});
+
+test('a dirty ring that the kernel refuses', real, (t) => {
+  using kvm = Kvm.open();
+  if (kvm.checkExtension(kvmCapability.dirtyLogRing) === 0) return t.skip('no dirty rings');
+  assert.throws(
+    () => kvm.createVm({ dirtyRingEntries: 3 }),
+    says('ERR_SYSTEM_CALL', 'EINVAL', /KVM_ENABLE_CAP\(.*a power of two/),
+  );
+  assert.throws(
+    () => kvm.createVm({ dirtyRingEntries: 1 << 20 }),
+    says('ERR_SYSTEM_CALL', 'E2BIG', /at most 65,536/),
+  );
+});
+
+test('a dirty log where there are dirty rings', () => {
+  const vm = new SimulatedKvm({ dirtyRing: true });
+  const insteadOf = says('ERR_SYSTEM_CALL', 'ENXIO', /has dirty rings/);
+  assert.throws(() => vm.getDirtyLog(0, new BigUint64Array(1)), insteadOf);
+  assert.throws(() => vm.clearDirtyLog(0, 0n, 64, new BigUint64Array(1)), insteadOf);
+  assert(vm.checkExtension(kvmCapability.dirtyLogRing) > 0);
 });

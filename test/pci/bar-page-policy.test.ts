@@ -270,3 +270,12 @@ function assertPlan(placement: BarPlacement): void {
     }
   }
 }
+
+test('pages that no host has are refused', () => {
+  const pages = wholeBar(0x100n);
+  for (const pageSize of [-0x1000n, 0n, 0x1800n, 0x3000n]) {
+    const placement = { address: 0xc000_0000n, size: 0x100n, pages, neighbours: [], pageSize };
+    assert.throws(() => planBarPages(placement), { code: 'ERR_INVALID_ARGUMENT' });
+    assert.throws(() => slowPagesOf(placement), { code: 'ERR_INVALID_ARGUMENT' });
+  }
+});

@@ -71,6 +71,32 @@ suite('Capabilities: the list', () => {
     assert.equal(addCapability(config, { id: 2, size: 0x10 }), 0xf0);
   });
 
+  test('what its header has no bits for, or is smaller than its header, is refused and nothing changes', () => {
+    const config = new ConfigSpace(4096);
+    addCapability(config, { id: 1, size: 8 });
+    addExtendedCapability(config, { id: 1, size: 8 }, 15);
+    const before = config.save();
+    const refused = flatviewError('ERR_INVALID_ARGUMENT');
+    for (const wrong of [
+      ...[-1, 0, 1, 2.5, Number.NaN].map((size) => ({ id: 2, size })),
+      ...[-1, 0x100, 0x109, 1.5].map((id) => ({ id, size: 4 })),
+    ]) {
+      assert.throws(() => addCapability(config, wrong), refused);
+    }
+    for (const [id, size, version] of [
+      ...[-4, 0, 3, 4.5].map((bytes) => [2, bytes, 1] as const),
+      ...[-1, 0x1_0000, 0.5].map((number) => [number, 4, 1] as const),
+      ...[-1, 16, 17, 1.5].map((number) => [2, 4, number] as const),
+    ]) {
+      assert.throws(() => addExtendedCapability(config, { id, size }, version), refused);
+    }
+    assert.deepEqual(config.save(), before);
+    assert.throws(() => addCapability(config, { id: 0x109, size: 4 }), /0x109: not 0 to 0xff/);
+    addCapability(config, { id: 0xff, size: 2 });
+    addExtendedCapability(config, { id: 0xffff, size: 4 }, 15);
+    assert.equal(list(config).length, 2);
+  });
+
   test('extended ones begin at 0x100, each pointing to the next', () => {
     const config = new ConfigSpace(4096);
     const early = { id: 3, size: 12, offset: 0x140 };
@@ -128,14 +154,20 @@ suite('Capabilities: MSI-X', () => {
 
   test('what MSI-X does not have is refused', () => {
     const place = { bar: 0, offset: 0 } as const;
+    const behind = { bar: 0, offset: 0x10 } as const;
     for (const wrong of [
       { vectors: 0 },
       { vectors: 2049 },
       { table: { bar: 6, offset: 0 } as const },
-      { pendingBits: { bar: 0, offset: 4 } as const },
+      { pendingBits: { bar: 0, offset: 0x14 } as const },
+      { pendingBits: place },
+      { pendingBits: { bar: 0, offset: 8 } as const },
+      { table: { bar: 0, offset: 8 } as const },
+      { vectors: 2 },
     ]) {
-      const msix = { vectors: 1, table: place, pendingBits: place, ...wrong };
+      const msix = { vectors: 1, table: place, pendingBits: behind, ...wrong };
       assert.throws(() => addMsix(new ConfigSpace(), msix), flatviewError('ERR_INVALID_ARGUMENT'));
     }
+    addMsix(new ConfigSpace(), { vectors: 1, table: place, pendingBits: behind });
   });
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { MemTxResult } from '../../lib/index.js';
 import { ConfigPorts, ConfigSpace, commandBit, configRegister, ecam } from '../../lib/pci/index.js';
+import { flatviewError } from '../memory/machine.js';
 import { PciMachine, program } from './pci-machine.js';
 
 const window = 0xb000_0000n;
@@ -62,6 +63,25 @@ suite('ECAM', () => {
     assert.equal(second.size, 1n << 20n);
     machine.system.addSubregion(0xd000_0000n, second, { priority: 1 });
     assert.equal(machine.memory.read(0xd001_3000n, 2).value, 0x1af4n);
+  });
+
+  test('bus numbers that there are not are refused', () => {
+    const { machine } = withMechanisms();
+    for (const options of [
+      { firstBus: 256 },
+      { firstBus: -1 },
+      { firstBus: 0.5 },
+      { firstBus: 200, busCount: 100 },
+      { firstBus: 255, busCount: 2 },
+      { busCount: 0 },
+      { busCount: -1 },
+      { busCount: 0.5 },
+      { busCount: Number.NaN },
+    ]) {
+      assert.throws(() => ecam(machine.bus, options), flatviewError('ERR_INVALID_ARGUMENT'));
+    }
+    assert.equal(ecam(machine.bus, { firstBus: 255, busCount: 1 }).size, 1n << 20n);
+    assert.equal(ecam(machine.bus, { firstBus: 200 }).size, 56n << 20n);
   });
 });
 

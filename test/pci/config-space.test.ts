@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { ConfigSpace } from '../../lib/pci/index.js';
+import { ConfigSpace, layHeader } from '../../lib/pci/index.js';
 import { flatviewError } from '../memory/machine.js';
 import { runs } from '../oracle/runs.js';
 
@@ -120,6 +120,34 @@ suite("Configuration space: the device's mistakes", () => {
       assert.throws(() => config.keepElsewhere(offset, size, 0), refusal);
       assert.throws(() => config.addRule({ offset, size, accept: () => 0 }), refusal);
     }
+  });
+
+  test('an identity of which bits would be lost', () => {
+    const config = new ConfigSpace();
+    const before = config.save();
+    const identity = { vendorId: 0x8086, deviceId: 0x100e };
+    for (const wrong of [
+      { vendorId: 0x1_8086 },
+      { deviceId: -1 },
+      { vendorId: 0.5 },
+      { classCode: 0x100_0000 },
+      { revisionId: 0x100 },
+      { subsystemVendorId: 0x1_0000 },
+      { subsystemId: Number.NaN },
+      { interruptPin: 5 },
+    ]) {
+      assert.throws(
+        () => layHeader(config, { ...identity, ...wrong }),
+        flatviewError('ERR_INVALID_ARGUMENT'),
+      );
+      assert.deepEqual(config.save(), before);
+    }
+    assert.throws(
+      () => layHeader(config, { ...identity, vendorId: 0x1_8086 }),
+      /vendorId is 0x18086: not 0 to 0xffff/,
+    );
+    layHeader(config, { ...identity, classCode: 0xff_ffff, interruptPin: 4 });
+    assert.equal(config.get(0x09, 3), 0xff_ffff);
   });
 
   test('a size that is neither of PCI nor of PCI Express', () => {

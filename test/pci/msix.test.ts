@@ -117,6 +117,13 @@ suite('the emulated MSI-X table', () => {
     assert.throws(() => table(5).msix.restore(msix.save()), { code: 'ERR_INVALID_ARGUMENT' });
   });
 
+  test('a table of a size that none has is refused', () => {
+    for (const vectors of [-1, 0, 1.5, 2049, 4096, Number.NaN]) {
+      assert.throws(() => table(vectors), { code: 'ERR_INVALID_ARGUMENT' });
+    }
+    assert.equal(table(2048).msix.vectorCount, 2048);
+  });
+
   test('a vector that is not there is the embedder’s mistake', () => {
     for (const vector of [-1, 4, 0.5, Number.NaN]) {
       assert.throws(() => table().msix.fire(vector), { code: 'ERR_INVALID_ARGUMENT' });

@@ -3,6 +3,7 @@ import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { FlatviewError, MemoryTopology } from '../../lib/index.js';
 import {
+  addressText,
   type BarBacking,
   type BarPagePlan,
   type BarPages,
@@ -692,5 +693,14 @@ suite('The page policy is asked', () => {
     setCommand(pci, 0);
     setCommand(pci, commandBit.memory);
     assert.ok(byMove <= 3 && asked <= 30, `${byMove}, ${asked}`);
+  });
+});
+
+suite('Requester IDs', () => {
+  test('one of more than 16 bits is none', () => {
+    assert.equal(addressText(0xffff), 'ff:1f.7');
+    for (const id of [-1, 0x1_0000, 0x1_2345, 0.5, Number.NaN]) {
+      assert.throws(() => addressText(id), flatviewError('ERR_PCI_ADDRESS'));
+    }
   });
 });

@@ -367,6 +367,19 @@ suite('A function whose registers somebody else changes', () => {
     assert.equal(machine.at(0xe000_0000n), 'device 1 BAR 0');
   });
 
+  test('without a header the guest can switch on what the function has, and nothing else', () => {
+    const machine = new PciMachine();
+    const region = machine.topology.reservation('bar', 0x1000);
+    const bars = [{ layout: layoutOf({ index: 0, size: 0x1000n }), backing: { region } }];
+    const pci = new PciFunction('bare', { config: new ConfigSpace(), bars });
+    machine.bus.add({ device: 1 }, pci);
+    pci.writeConfig(configRegister.bar0, 4, 0xe000_0000);
+    pci.writeConfig(configRegister.command, 2, 0xffff);
+    assert.equal(pci.readConfig(configRegister.command, 2), commandBit.memory);
+    assert.equal(region.address, 0xe000_0000n);
+    assert.notEqual(region.parent, undefined);
+  });
+
   test('power management at a place that is not in the list', () => {
     const machine = new PciMachine();
     const config = new ConfigSpace();

@@ -194,7 +194,7 @@ test('a refusal says the likely cause and the cure', () => {
   assert.match(message('VFIO_GROUP_SET_CONTAINER', 'EPERM'), /not viable/);
   assert.match(message('VFIO_IOMMU_MAP_DMA', 'ENOMEM'), /ulimit -l/);
   assert.match(message('VFIO_IOMMU_MAP_DMA', 'ENOSPC'), /dma_entry_limit/);
-  assert.match(message('IOMMU_IOAS_MAP', 'EFAULT'), /BAR/);
+  assert.match(message('IOMMU_IOAS_MAP', 'EFAULT'), /read-only.*BAR/);
   assert.match(message('open', 'EBUSY', '/dev/vfio/26'), /opened once/);
   assert.match(message('open', 'EPERM', '/dev/vfio/noiommu-3'), /CAP_SYS_RAWIO/);
   assert.match(

@@ -2,6 +2,7 @@ import { FlatviewError } from '../../errors.js';
 import { addon } from '../../native/addon.js';
 import type { KvmHandle } from '../../native/kvm-addon.js';
 import { kvmCall } from '../kvm-call.js';
+import { dirtyRingBytes } from '../slots/dirty-ring.js';
 import type { GuestSpaces } from './guest-bus.js';
 import { VirtualMachine } from './virtual-machine.js';
 
@@ -89,8 +90,9 @@ export class Kvm {
    */
   createVm(options: VirtualMachineOptions = {}): VirtualMachine {
     const kvm = this.#open();
+    const ringBytes = dirtyRingBytes(options.dirtyRingEntries ?? 0);
     const vm = kvmCall('KVM_CREATE_VM', () => addon.kvmCreateVm(kvm, 0n));
-    return VirtualMachine.over(vm, options);
+    return VirtualMachine.over(vm, options, ringBytes);
   }
 
   /**

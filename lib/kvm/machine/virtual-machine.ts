@@ -16,18 +16,11 @@ import {
 } from '../kvm-interface.js';
 import { DirectMemory } from './direct-memory.js';
 import { GuestBus, type GuestSpaces } from './guest-bus.js';
-import type { VirtualMachineOptions } from './kvm.js';
 import { Vcpu } from './vcpu.js';
 import { assertVcpus } from './vcpu-architecture.js';
 
 /** Flags of KVM_IOEVENTFD. */
 const ioEventFdFlag = { dataMatch: 1, pio: 2, deassign: 4 } as const;
-
-/** KVM_CAP_DIRTY_LOG_RING. */
-const dirtyLogRing = 192;
-
-/** Bytes of an entry of a dirty ring (struct kvm_dirty_gfn). */
-const dirtyRingEntryBytes = 16;
 
 /**
  * A VM of the real kernel. Made by {@link Kvm.createVm}.
@@ -78,12 +71,11 @@ export class VirtualMachine implements KvmVm {
     abandoned.register(this, { handle, directMemories: this.#directMemories }, this);
   }
 
-  /** @internal Takes over a handle. */
-  static over(handle: KvmVmHandle, options: VirtualMachineOptions): VirtualMachine {
-    const bytes = (options.dirtyRingEntries ?? 0) * dirtyRingEntryBytes;
-    const vm = new VirtualMachine(handle, options, bytes);
+  /** @internal Takes over a handle. Each vCPU is to have a dirty ring of `ringBytes`; 0 for none. */
+  static over(handle: KvmVmHandle, spaces: GuestSpaces, ringBytes: number = 0): VirtualMachine {
+    const vm = new VirtualMachine(handle, spaces, ringBytes);
     try {
-      if (bytes !== 0) vm.enableCapability(dirtyLogRing, BigInt(bytes));
+      if (ringBytes !== 0) vm.enableCapability(kvmCapability.dirtyLogRing, BigInt(ringBytes));
       return vm;
     } catch (error) {
       vm.close();

@@ -1,3 +1,5 @@
+import { FlatviewError } from '../../errors.js';
+
 /** struct kvm_dirty_gfn: sizes and places in bytes. */
 const layout = { bytes: 16, flags: 0, slot: 4, page: 8 } as const;
 
@@ -6,6 +8,21 @@ const state = { dirty: 1, harvested: 2 } as const;
 
 /** Which page of what a vCPU's descriptor maps is the first of its ring: KVM_DIRTY_LOG_PAGE_OFFSET. */
 const firstPage = 64;
+
+/** The kernel takes 32 bits of a ring's size in bytes, and forgets the others. */
+const mostEntries = 2 ** 32 / layout.bytes - 1;
+
+/**
+ * Bytes of a ring of so many entries; what of these the kernel can make a ring of is for it to say.
+ *
+ * @throws `ERR_INVALID_ARGUMENT`: the kernel can't even be asked.
+ */
+export function dirtyRingBytes(entries: number): number {
+  if (Number.isInteger(entries) && entries >= 0 && entries <= mostEntries) {
+    return entries * layout.bytes;
+  }
+  throw new FlatviewError('ERR_INVALID_ARGUMENT', `a dirty ring of ${entries} entries`);
+}
 
 /**
  * A page that the guest wrote.

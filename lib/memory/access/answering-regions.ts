@@ -13,6 +13,11 @@ export function isDeviceRegion(region: MemoryRegion): region is DeviceRegion {
   return region.kind === 'io' || region.kind === 'rom-device';
 }
 
+/** Whether an access to `region` ends where the region ends to show. */
+export function isCutAtEdges(region: DeviceRegion): boolean {
+  return 'endsAccesses' in region && region.endsAccesses;
+}
+
 export function isIommuRegion(region: MemoryRegion): region is IommuRegion {
   return region.kind === 'iommu';
 }

@@ -8,6 +8,7 @@ import {
   type DeviceRegion,
   hasBytes,
   isAllowed,
+  isCutAtEdges,
   isDeviceRegion,
   isDirect,
   isMappedDevice,
@@ -54,7 +55,7 @@ const mappedDeviceOps: MemoryRegionOps = {
  * answers is rejected here.
  *
  * Memory is cut at the end of its range, and so is what nobody answers. An access to callbacks is not: it belongs to
- * the region where it starts, whatever follows.
+ * the region where it starts, whatever follows, unless the region was made to end accesses.
  */
 export function nextPart(view: FlatView, address: bigint, rest: number, access: Access): Part {
   const place = locate(view, address, access);
@@ -94,7 +95,8 @@ function answeredPart(
     return { answerer: 'mapped-device', region, offset, length };
   }
   if (isDeviceRegion(region)) {
-    const length = accessSize(region.ops, atMost(rest, reach), offset);
+    const most = isCutAtEdges(region) ? within : atMost(rest, reach);
+    const length = accessSize(region.ops, most, offset);
     return { answerer: 'callbacks', region, offset, length };
   }
   return undefined;

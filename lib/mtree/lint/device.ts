@@ -5,9 +5,19 @@ import { regionType } from '../region-type.js';
 /** Containers of 4 GiB and more hold devices; smaller ones are a device's own. */
 const busSize = 1n << 32n;
 
+/** PCI puts BARs on a bus with this priority (QEMU: pci_update_mappings); what belongs to the bus itself has 0. */
+const barPriority = 1;
+
 /** Whether a region holds devices that have nothing to do with each other: system memory, a PCI bus. */
 export function isBus({ kind, size, parent }: MemoryRegion): boolean {
   return kind === 'container' && (size >= busSize || parent === undefined);
+}
+
+/** Whether a region is a BAR, as far as a dump shows it: it lies on a PCI bus, which is no root of its own here. */
+export function isBar(region: MemoryRegion): boolean {
+  const { parent } = region;
+  if (parent === undefined || !isBus(parent) || region.priority !== barPriority) return false;
+  return /pci|gpex/i.test(parent.name) && region.kind !== 'alias' && region.kind !== 'rom';
 }
 
 /** The outermost region around `region` that lies on a bus, such as a BAR; itself if that is the one. */

@@ -5,7 +5,7 @@ import type { RefusalCode } from '../../mapping/refusal.js';
 import type { MemoryRegion } from '../../memory/regions/memory-region.js';
 import type { FlatRange } from '../../memory/views/flat-view.js';
 import { dmaRules, slotRules } from '../assumed-rules.js';
-import { isWithin, named, namedAll, unitOf } from './device.js';
+import { isBar, isWithin, named, namedAll, unitOf } from './device.js';
 import { type Finding, findingIn, type Severity } from './finding.js';
 import type { LintRuleId } from './rules.js';
 import { rangesWithin, type Survey, type SurveyedView } from './survey.js';
@@ -156,11 +156,14 @@ function splitBy(
 }
 
 /**
- * A page of a device's memory is there to be fast. RAM that is smaller than a page was never meant to be mapped; a
- * piece of a larger one was.
+ * A page of a device's memory is there to be fast, and so is RAM in a BAR, of whatever size. Other RAM that is smaller than a page was
+ * never meant to be mapped; a piece of a larger one was.
  */
 function pageSeverity(regions: readonly MemoryRegion[], pageSize: bigint): Severity {
-  const isMeant = ({ kind, size }: MemoryRegion) =>
-    kind === 'ram-device' || ((kind === 'ram' || kind === 'rom') && size >= pageSize);
+  const isMeant = (region: MemoryRegion) => {
+    const { kind, size } = region;
+    if (kind === 'ram-device') return true;
+    return (kind === 'ram' || kind === 'rom') && (size >= pageSize || isBar(unitOf(region)));
+  };
   return regions.some(isMeant) ? 'warning' : 'note';
 }

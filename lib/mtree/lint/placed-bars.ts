@@ -1,7 +1,7 @@
 import { hex, larger, smaller } from '../../address.js';
 import { endOf } from '../../mapping/page-mapping.js';
 import type { MemoryRegion } from '../../memory/regions/memory-region.js';
-import { isBus, isSameDevice, named, targetOf, unitOf } from './device.js';
+import { isBar, isBus, isSameDevice, named, targetOf, unitOf } from './device.js';
 import { type Finding, findingIn } from './finding.js';
 import { isSeen, type Place, type Survey } from './survey.js';
 import type { Work } from './work.js';
@@ -11,9 +11,6 @@ const legacyEnd = 1n << 20n;
 
 /** RAM of this size and more is the machine's; smaller ones are devices' buffers. */
 const leastMachineRam = 1n << 20n;
-
-/** PCI puts BARs on a bus with this priority (QEMU: pci_update_mappings); what belongs to the bus itself has 0. */
-const barPriority = 1;
 
 /** BARs at addresses where the machine has RAM. */
 export function* barsOverRam({ places }: Survey, work: Work): Generator<Finding | Work> {
@@ -37,13 +34,6 @@ export function* barsOverRam({ places }: Survey, work: Work): Generator<Finding 
       text: `${named(place.region)} and ${named(ram.region)}: ${answers ? named(answers) : 'nobody'} answers at ${hex(first)}`,
     });
   }
-}
-
-/** Whether a region is a BAR, as far as a dump shows it: it lies on a PCI bus, which is no root of its own here. */
-function isBar(region: MemoryRegion): boolean {
-  const { parent } = region;
-  if (parent === undefined || !isBus(parent) || region.priority !== barPriority) return false;
-  return /pci|gpex/i.test(parent.name) && region.kind !== 'alias' && region.kind !== 'rom';
 }
 
 /** RAM that lies on no PCI bus, ascending. */

@@ -92,6 +92,8 @@ const layer = { slowPath: 0, mapped: 1, slowPages: 2, windows: 3 };
  * - the slow pages, aliases of the slow path: whole pages that no guest can be given, whatever lies above them;
  * - windows: quirks, an emulated MSI-X table.
  *
+ * An access that reaches over the edge of a window is cut there: each answers what is its own, whatever the width.
+ *
  * All that changes later is state of the tree, so a transaction that fails takes all of it back.
  *
  * @example
@@ -183,7 +185,10 @@ export class AssignedBar implements BarBacking {
       messages,
       onAccess,
     });
-    this.#slowRegion = topology.io(this.#name, size, this.slowPath.ops, { owner });
+    this.#slowRegion = topology.io(this.#name, size, this.slowPath.ops, {
+      owner,
+      endsAccesses: true,
+    });
     this.region.addSubregion(0n, this.#slowRegion, { priority: layer.slowPath });
     this.#areas = mapped.flatMap((group, i) => this.#showAreas(group, i));
   }
@@ -277,7 +282,7 @@ export class AssignedBar implements BarBacking {
       );
     }
     topology.assertSettled(`${label} is added`);
-    const window = topology.io(label, size, ops, { owner: device.name });
+    const window = topology.io(label, size, ops, { owner: device.name, endsAccesses: true });
     window.address = offset;
     this.#windows.set(window, name);
     try {

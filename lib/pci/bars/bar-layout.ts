@@ -1,6 +1,6 @@
 import { hex } from '../../address.js';
 import { FlatviewError } from '../../errors.js';
-import { configRegister, romEnable } from '../config/config-registers.js';
+import { commandBit, configRegister, romEnable } from '../config/config-registers.js';
 import type { ConfigSpace } from '../config/config-space.js';
 import type { BarIndex, BarLayout } from './bar.js';
 
@@ -72,6 +72,13 @@ export function layBar(config: ConfigSpace, layout: BarLayout): void {
     (isPrefetchable ? typeBit.prefetchable : 0);
   lay(config, register, type, writable);
   if (is64Bit) lay(config, register + 4, 0, Number(addressBits >> 32n));
+}
+
+/** Lets the guest switch decoding on: a function has the bit of COMMAND for each kind of BAR that it has (6.2.2). */
+export function letSwitchOn(config: ConfigSpace, { kind }: BarLayout): void {
+  const { command } = configRegister;
+  const bit = kind === 'io' ? commandBit.io : commandBit.memory;
+  config.makeWritable(command, 2, config.writableBits(command, 2) | bit);
 }
 
 function lay(config: ConfigSpace, register: number, value: number, writable: number): void {

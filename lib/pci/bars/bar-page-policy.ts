@@ -1,4 +1,5 @@
-import { roundDown, roundUp } from '../../address.js';
+import { hex, roundDown, roundUp } from '../../address.js';
+import { FlatviewError } from '../../errors.js';
 import type { AddressRange } from '../../mapping/page-mapping.js';
 import { RangeSet } from '../../memory/range-set.js';
 import type { BarPagePlan, BarPages, OffsetRange } from './bar.js';
@@ -72,6 +73,8 @@ export interface SlowPages extends OffsetRange {
  * Whether one BAR alone or several areas of it fill a page is the same to the policy. Two BARs of one device never fill one
  * together: the kernel refuses to map a BAR whose page another one touches (Linux, vfio_pci_probe_mmaps).
  *
+ * @throws `ERR_INVALID_ARGUMENT`: the size of a page is not a power of two.
+ *
  * @example
  * ```ts
  * import { type BarPagePlan, type BarPages, type BarPlacement, planBarPages } from 'flatview/pci';
@@ -95,6 +98,7 @@ export interface SlowPages extends OffsetRange {
  */
 export function planBarPages(placement: BarPlacement): BarPagePlan {
   const { address, size, pageSize } = placement;
+  checkPageSize(pageSize);
   if (canGrow(placement)) return { size: pageSize, priority: 0, slowPages: [] };
   const slow = new RangeSet();
   for (const { offset, size: bytes } of slowPagesOf(placement)) {
@@ -152,6 +156,8 @@ export function isSamePlan(a: BarPagePlan, b: BarPagePlan): boolean {
 /**
  * Why pages of the BAR show the slow path, unless it may grow ({@link planBarPages}): a page can have several reasons, the plainest first.
  *
+ * @throws `ERR_INVALID_ARGUMENT`: the size of a page is not a power of two.
+ *
  * @example
  * ```ts
  * import { type OffsetRange, type SlowPages, slowPagesOf } from 'flatview/pci';
@@ -170,6 +176,7 @@ export function isSamePlan(a: BarPagePlan, b: BarPagePlan): boolean {
  */
 export function slowPagesOf(placement: BarPlacement): SlowPages[] {
   const { address, size, pages, pageSize } = placement;
+  checkPageSize(pageSize);
   if (pages === undefined) return [];
   const bar = { offset: address, size };
   const mapped = new RangeSet();
@@ -179,6 +186,14 @@ export function slowPagesOf(placement: BarPlacement): SlowPages[] {
       .within(range)
       .flatMap((part) => intersection(part, bar))
       .map((part) => ({ ...placedAt(-address, part), code, by: placedAt(-address, by) })),
+  );
+}
+
+function checkPageSize(pageSize: bigint): void {
+  if (pageSize > 0n && (pageSize & (pageSize - 1n)) === 0n) return;
+  throw new FlatviewError(
+    'ERR_INVALID_ARGUMENT',
+    `pages of ${hex(pageSize)} bytes: not a power of two`,
   );
 }
 

@@ -1,3 +1,4 @@
+import { hex } from '../../address.js';
 import { FlatviewError } from '../../errors.js';
 
 /** Where a function is. */
@@ -39,6 +40,9 @@ export function requesterId(address: PciAddress): number {
 /**
  * A requester ID as `lspci` writes it: `00:1f.3`.
  *
+ * @param id 16 bits.
+ * @throws `ERR_PCI_ADDRESS`
+ *
  * @example
  * ```ts
  * import { addressText, requesterId } from 'flatview/pci';
@@ -48,6 +52,10 @@ export function requesterId(address: PciAddress): number {
  * ```
  */
 export function addressText(id: number): string {
+  if (!isUpTo(id, 0xffff)) {
+    const shown = Number.isInteger(id) ? hex(id) : String(id);
+    throw new FlatviewError('ERR_PCI_ADDRESS', `requester ID ${shown}: not 0 to 0xffff`);
+  }
   const digits = (value: number): string => value.toString(16).padStart(2, '0');
   return `${digits(id >>> 8)}:${digits((id >>> 3) & 31)}.${id & 7}`;
 }

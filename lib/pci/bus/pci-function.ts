@@ -1,7 +1,7 @@
 import { FlatviewError } from '../../errors.js';
 import type { BarBacking, BarLayout } from '../bars/bar.js';
 import { decodeBar } from '../bars/bar-decode.js';
-import { checkLayouts, layBar } from '../bars/bar-layout.js';
+import { checkLayouts, layBar, letSwitchOn } from '../bars/bar-layout.js';
 import type { BarSpace } from '../bars/bar-space.js';
 import { PciBar } from '../bars/pci-bar.js';
 import { capabilityId, findCapability } from '../config/capabilities.js';
@@ -13,7 +13,7 @@ import type { PciDevice } from './pci-device.js';
 
 /** What a function consists of. */
 export interface PciFunctionOptions {
-  /** Its registers; those of the BARs are made here. Nobody else may have it. */
+  /** Its registers; those of the BARs are made here, with the bits of COMMAND that switch them on. Nobody else may have it. */
   readonly config: ConfigSpace;
   /** What its BARs ask for, and what shows where they are. Default: none. */
   readonly bars?: readonly { readonly layout: BarLayout; readonly backing: BarBacking }[];
@@ -109,7 +109,10 @@ export class PciFunction {
     this.bars = bars
       .map(({ layout, backing }) => new PciBar(layout, backing, name, () => this.#release()))
       .sort((a, b) => a.layout.index - b.layout.index);
-    for (const { layout } of this.bars) layBar(config, layout);
+    for (const { layout } of this.bars) {
+      layBar(config, layout);
+      letSwitchOn(config, layout);
+    }
     this.#powerManagement = powerManagement ?? findCapability(config, capabilityId.powerManagement);
     this.#initial = config.save();
   }

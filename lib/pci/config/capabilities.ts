@@ -2,6 +2,7 @@ import { hex } from '../../address.js';
 import { FlatviewError } from '../../errors.js';
 import { configRegister, conventionalSize, headerSize, statusBit } from './config-registers.js';
 import type { ConfigSpace } from './config-space.js';
+import { checkField } from './register-field.js';
 
 /**
  * Identifiers of capabilities (PCI Code and ID Assignment Specification).
@@ -28,13 +29,14 @@ export const capabilityId = {
 export interface Capability {
   /** 8 bits; of an extended one 16. */
   readonly id: number;
-  /** Bytes, with those of the header. */
+  /** Bytes, with those of the header: at least 2, of an extended one 4. */
   readonly size: number;
   /** Where to put it: a multiple of 4. Default: the first place with enough room. */
   readonly offset?: number | undefined;
 }
 
-/** Bytes of the header of an extended capability. */
+/** Bytes of the header: identifier and pointer; of an extended capability the version, too. */
+const capabilityHeaderSize = 2;
 const extendedHeaderSize = 4;
 
 /** Where the identifier lies of what is no longer a list: a list has no more members than dwords. */
@@ -45,7 +47,8 @@ const mostCapabilities = (conventionalSize - headerSize) / 4;
  * something else.
  *
  * @returns Its offset.
- * @throws `ERR_INVALID_ARGUMENT`: there is no room for it, or it is not to be there.
+ * @throws `ERR_INVALID_ARGUMENT`: there is no room for it, it is not to be there, it is smaller than its header, or the list has no
+ *   such identifier. Then nothing changes.
  *
  * @example
  * ```ts
@@ -65,6 +68,7 @@ const mostCapabilities = (conventionalSize - headerSize) / 4;
  */
 export function addCapability(config: ConfigSpace, capability: Capability): number {
   const { capabilitiesPointer: pointer, status } = configRegister;
+  checkCapability(capability, 0xff, capabilityHeaderSize);
   const offset = placeFor(config, capability, headerSize, conventionalSize);
   config.set(offset, 1, capability.id);
   config.set(offset + 1, 1, config.get(pointer, 1));
@@ -127,12 +131,14 @@ export function addExtendedCapability(
   capability: Capability,
   version: number,
 ): number {
+  checkCapability(capability, 0xffff, extendedHeaderSize);
+  checkField(version, 0xf, `the version of capability ${hex(capability.id)}`);
   const offset = placeFor(config, capability, conventionalSize, config.size);
   const last = lastExtended(config);
   if (last === undefined && offset !== conventionalSize) {
     throw refused(capability, `the first extended one has to be at ${hex(conventionalSize)}`);
   }
-  config.set(offset, extendedHeaderSize, (capability.id & 0xffff) | ((version & 0xf) << 16));
+  config.set(offset, extendedHeaderSize, capability.id | (version << 16));
   config.fix(offset, extendedHeaderSize, 0xffff_ffff);
   if (last !== undefined) {
     config.set(last, 4, (config.get(last, 4) & 0xf_ffff) | (offset << 20));
@@ -149,6 +155,14 @@ function lastExtended(config: ConfigSpace): number | undefined {
     if (next <= at) return at;
     at = next;
   }
+}
+
+/** A header that isn't all claimed would be another capability's, too: a list that leads back to itself. */
+function checkCapability(capability: Capability, largestId: number, header: number): void {
+  const { id, size } = capability;
+  checkField(id, largestId, 'the identifier of a capability');
+  if (Number.isInteger(size) && size >= header) return;
+  throw refused(capability, `its header has ${header} bytes, and it ${size}`);
 }
 
 function placeFor(config: ConfigSpace, capability: Capability, start: number, end: number): number {

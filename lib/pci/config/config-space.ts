@@ -98,6 +98,12 @@ export class ConfigSpace {
     putValue(this.#writable, offset, size, mask);
   }
 
+  /** The bits that a guest can write. */
+  writableBits(offset: number, size: number): number {
+    this.#check(offset, size);
+    return valueAt(this.#writable, offset, size);
+  }
+
   /** Lets a guest clear the bits of `mask` by writing ones there, and none else of the register. */
   makeClearable(offset: number, size: number, mask: number): void {
     this.#check(offset, size);

@@ -1,5 +1,8 @@
+import { hex } from '../../address.js';
+import { FlatviewError } from '../../errors.js';
 import type { IoRegion } from '../../memory/regions/io-region.js';
 import type { PciBus } from '../bus/pci-bus.js';
+import { checkField } from './register-field.js';
 
 /** Bytes of the configuration space of a function, and of all functions of a bus number. */
 const functionSize = 0x1000n;
@@ -11,7 +14,7 @@ const busNumbers = 256;
 export interface EcamOptions {
   /** The first bus number that it shows: 0 to 255. Default: 0. */
   readonly firstBus?: number;
-  /** How many: each takes 1 MiB. Default: all from the first one on. */
+  /** How many, at least one and none behind 255: each takes 1 MiB. Default: all from the first one on. */
   readonly busCount?: number;
 }
 
@@ -20,7 +23,7 @@ export interface EcamOptions {
  * on PCs). To be put where the machine has it. Functions that aren't there, and what isn't in a configuration space of 256 bytes, read
  * as all ones.
  *
- * @throws As {@link MemoryTopology.io}.
+ * @throws `ERR_INVALID_ARGUMENT`: there are no such bus numbers; as {@link MemoryTopology.io}.
  *
  * @example
  * ```ts
@@ -45,6 +48,13 @@ export interface EcamOptions {
  */
 export function ecam(bus: PciBus, options: EcamOptions = {}): IoRegion {
   const { firstBus = 0, busCount = busNumbers - firstBus } = options;
+  checkField(firstBus, busNumbers - 1, 'the first bus number of a window to configuration spaces');
+  if (!Number.isInteger(busCount) || busCount < 1 || firstBus + busCount > busNumbers) {
+    throw new FlatviewError(
+      'ERR_INVALID_ARGUMENT',
+      `a window to the configuration spaces of ${busCount} buses from ${hex(firstBus)} on: not 1 to ${busNumbers - firstBus}`,
+    );
+  }
   const idAt = (offset: bigint): number => (firstBus << 8) + Number(offset / functionSize);
   const registerAt = (offset: bigint): number => Number(offset % functionSize);
   return bus.space.topology.io('ecam', BigInt(busCount) * busSize, {

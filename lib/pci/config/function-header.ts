@@ -1,5 +1,6 @@
 import { commandBit, configRegister, statusBit } from './config-registers.js';
 import type { ConfigSpace } from './config-space.js';
+import { checkField } from './register-field.js';
 
 /** Who a function is (PCI Local Bus Specification 3.0, 6.2.1). */
 export interface FunctionIdentity {
@@ -23,8 +24,13 @@ export interface FunctionIdentity {
 
 const multiFunction = 0x80;
 
+/** INTD. */
+const lastPin = 4;
+
 /**
  * Makes the header of an endpoint: its identity, and registers that a guest can write.
+ *
+ * @throws `ERR_INVALID_ARGUMENT`: a value is wider than its register. Then nothing changes.
  *
  * @example
  * ```ts
@@ -48,16 +54,22 @@ const multiFunction = 0x80;
 export function layHeader(config: ConfigSpace, identity: FunctionIdentity): void {
   const { classCode = 0, revisionId = 0, subsystemVendorId = 0, subsystemId = 0 } = identity;
   const { interruptPin = 0, isMultiFunction = false } = identity;
-  for (const [offset, size, value] of [
-    [configRegister.vendorId, 2, identity.vendorId],
-    [configRegister.deviceId, 2, identity.deviceId],
-    [configRegister.revisionId, 1, revisionId],
-    [configRegister.classCode, 3, classCode],
-    [configRegister.headerType, 1, isMultiFunction ? multiFunction : 0],
-    [configRegister.subsystemVendorId, 2, subsystemVendorId],
-    [configRegister.subsystemId, 2, subsystemId],
-    [configRegister.interruptPin, 1, interruptPin],
-  ] as const) {
+  const registers = [
+    ['vendorId', 2, identity.vendorId],
+    ['deviceId', 2, identity.deviceId],
+    ['revisionId', 1, revisionId],
+    ['classCode', 3, classCode],
+    ['headerType', 1, isMultiFunction ? multiFunction : 0],
+    ['subsystemVendorId', 2, subsystemVendorId],
+    ['subsystemId', 2, subsystemId],
+    ['interruptPin', 1, interruptPin],
+  ] as const;
+  for (const [name, size, value] of registers) {
+    checkField(value, 2 ** (8 * size) - 1, name);
+  }
+  checkField(interruptPin, lastPin, 'interruptPin');
+  for (const [name, size, value] of registers) {
+    const offset = configRegister[name];
     config.set(offset, size, value);
     config.fix(offset, size, 0xffff_ffff);
   }

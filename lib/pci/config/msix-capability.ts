@@ -1,6 +1,7 @@
 import { hex } from '../../address.js';
 import { FlatviewError } from '../../errors.js';
 import type { BarIndex } from '../bars/bar.js';
+import { checkVectorCount, msixEntrySize, pendingBitsSize } from '../msix/msix-layout.js';
 import { addCapability, capabilityId } from './capabilities.js';
 import type { ConfigSpace } from './config-space.js';
 
@@ -32,13 +33,12 @@ const size = 12;
 /** Bits that a guest sets: the function mask, and MSI-X enable. */
 const controlBits = 0xc000;
 
-const mostVectors = 2048;
-
 /**
  * Adds an MSI-X capability. What is in the BARs that it names is not made here.
  *
  * @returns Its offset.
- * @throws `ERR_INVALID_ARGUMENT`
+ * @throws `ERR_INVALID_ARGUMENT`: a number of vectors or a place that MSI-X doesn't have, or the pending bits overlap the table; as
+ *   {@link addCapability}.
  *
  * @example
  * ```ts
@@ -57,10 +57,9 @@ const mostVectors = 2048;
  */
 export function addMsix(config: ConfigSpace, msix: MsixCapability): number {
   const { vectors, table, pendingBits, offset } = msix;
-  if (!Number.isInteger(vectors) || vectors < 1 || vectors > mostVectors) {
-    throw new FlatviewError('ERR_INVALID_ARGUMENT', `MSI-X with ${vectors} vectors: not 1 to 2048`);
-  }
+  checkVectorCount(vectors);
   const places = [placeRegister(table, 'table'), placeRegister(pendingBits, 'pending bits')];
+  checkApart(msix);
   const at = addCapability(config, { id: capabilityId.msix, size, offset });
   config.set(at + register.control, 2, vectors - 1);
   config.makeWritable(at + register.control, 2, controlBits);
@@ -71,6 +70,19 @@ export function addMsix(config: ConfigSpace, msix: MsixCapability): number {
     config.fix(at + where, 4, 0xffff_ffff);
   }
   return at;
+}
+
+function checkApart({ vectors, table, pendingBits }: MsixCapability): void {
+  const tableSize = vectors * Number(msixEntrySize);
+  const isApart =
+    table.bar !== pendingBits.bar ||
+    table.offset + tableSize <= pendingBits.offset ||
+    pendingBits.offset + Number(pendingBitsSize(vectors)) <= table.offset;
+  if (isApart) return;
+  throw new FlatviewError(
+    'ERR_INVALID_ARGUMENT',
+    `MSI-X pending bits at ${hex(pendingBits.offset)} of BAR ${pendingBits.bar}: they overlap the table, ${hex(tableSize)} bytes at ${hex(table.offset)}`,
+  );
 }
 
 function placeRegister({ bar, offset }: MsixPlace, what: string): number {

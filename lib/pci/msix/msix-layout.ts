@@ -31,6 +31,18 @@ export interface MsixLayout {
   readonly pendingBits: BarPart;
 }
 
+/** Eleven bits of message control say one less than there are (6.8.2.3). */
+const mostVectors = 2048;
+
+/** @throws `ERR_INVALID_ARGUMENT`: no table has so many vectors. */
+export function checkVectorCount(vectors: number): void {
+  if (Number.isInteger(vectors) && vectors >= 1 && vectors <= mostVectors) return;
+  throw new FlatviewError(
+    'ERR_INVALID_ARGUMENT',
+    `MSI-X with ${vectors} vectors: not 1 to ${mostVectors}`,
+  );
+}
+
 /** Bytes of the pending bits: a bit for each vector, in words of 64 bits (6.8.2.9). */
 export function pendingBitsSize(vectorCount: number): bigint {
   return BigInt(Math.ceil(vectorCount / 64) * 8);

@@ -1,6 +1,6 @@
 import { FlatviewError } from '../../errors.js';
 import type { MemoryRegionOps } from '../../memory/access/memory-region-ops.js';
-import { msixControl, msixEntrySize, pendingBitsSize } from './msix-layout.js';
+import { checkVectorCount, msixControl, msixEntrySize, pendingBitsSize } from './msix-layout.js';
 
 /** A write by which a device interrupts. */
 export interface MsiMessage {
@@ -72,7 +72,9 @@ export class Msix {
   readonly #pending: Uint8Array;
   #control = 0;
 
+  /** @throws `ERR_INVALID_ARGUMENT`: no table has so many vectors. */
   constructor(vectorCount: number, handler: MsixHandler) {
+    checkVectorCount(vectorCount);
     this.vectorCount = vectorCount;
     this.#handler = handler;
     this.#table = new Uint8Array(vectorCount * Number(msixEntrySize));

@@ -121,6 +121,13 @@ export class KvmSlotTable {
     return old === undefined ? this.#create(region) : this.#change(old, region);
   }
 
+  /** How many pages the dirty log of a slot has; `undefined` where there is none. */
+  loggedPages(slot: number): bigint | undefined {
+    const known = this.#slots.get(slot);
+    if (known?.dirty === undefined) return undefined;
+    return known.region.size / this.#rules.pageSize;
+  }
+
   /** KVM_GET_DIRTY_LOG. */
   getDirtyLog(slot: number, bitmap: BigUint64Array): Errno {
     if (this.#rules.dirtyRing) return 'ENXIO';

@@ -8,6 +8,7 @@ import {
   userMemoryFlag,
 } from '../../kvm/kvm-interface.js';
 import { type KvmVmIoctl, kvmIoctlError } from '../../kvm/kvm-ioctl-error.js';
+import { checkBitmap, checkFields } from '../call-arguments.js';
 import type { Errno } from '../errno.js';
 import { type Fault, Faults } from '../faults.js';
 import { type FileDescriptorKind, KvmIoBus } from './kvm-io-bus.js';
@@ -203,6 +204,7 @@ export class SimulatedKvm implements KvmVm {
   }
 
   enableCapability(capability: number, argument: bigint): void {
+    checkFields('KVM_ENABLE_CAP', { cap: capability, argument });
     this.#make('KVM_ENABLE_CAP', { cap: capability, argument }, () =>
       capability === kvmCapability.manualDirtyLogProtect2 && this.checkExtension(capability) > 0
         ? this.#slots.protectManually(argument)
@@ -214,42 +216,49 @@ export class SimulatedKvm implements KvmVm {
     const { slot, guestAddress, size, hostAddress, guestMemfd } = region;
     const flags = region.flags | (guestMemfd === undefined ? 0 : userMemoryFlag.guestMemfd);
     const ioctl = `KVM_SET_USER_MEMORY_REGION${guestMemfd === undefined ? '' : '2'}` as const;
-    this.#make(
-      ioctl,
-      {
-        slot,
-        flags,
-        guest_phys_addr: guestAddress,
-        memory_size: size,
-        userspace_addr: hostAddress,
-      },
-      () => this.#slots.set({ ...region, flags }),
-    );
+    const args = {
+      slot,
+      flags,
+      guest_phys_addr: guestAddress,
+      memory_size: size,
+      userspace_addr: hostAddress,
+    };
+    checkFields(ioctl, { ...args, flags: region.flags });
+    if (guestMemfd !== undefined) checkFields(ioctl, { guest_memfd_offset: guestMemfd.offset });
+    this.#make(ioctl, args, () => this.#slots.set({ ...region, flags }));
   }
 
   ioEventFd(request: IoEventFdRequest): void {
     const { address, length, fd, dataMatch, pio, deassign } = request;
     const match = dataMatch === undefined ? {} : { datamatch: dataMatch };
     const flags = (match.datamatch === undefined ? 0 : 1) | (pio ? 2 : 0) | (deassign ? 4 : 0);
+    checkFields('KVM_IOEVENTFD', { addr: address, len: length, ...match });
     this.#make('KVM_IOEVENTFD', { addr: address, len: length, fd, ...match, flags }, () =>
       this.#bus.ioEventFd(request),
     );
   }
 
   registerCoalescedMmio(zone: CoalescedZone): void {
+    checkFields('KVM_REGISTER_COALESCED_MMIO', zoneArgs(zone));
     this.#make('KVM_REGISTER_COALESCED_MMIO', zoneArgs(zone), () => this.#bus.register(zone));
   }
 
   unregisterCoalescedMmio(zone: CoalescedZone): void {
+    checkFields('KVM_UNREGISTER_COALESCED_MMIO', zoneArgs(zone));
     this.#make('KVM_UNREGISTER_COALESCED_MMIO', zoneArgs(zone), () => this.#bus.unregister(zone));
   }
 
   getDirtyLog(slot: number, bitmap: BigUint64Array): void {
+    checkFields('KVM_GET_DIRTY_LOG', { slot });
+    const pages = this.#slots.loggedPages(slot);
+    if (pages !== undefined) checkBitmap('KVM_GET_DIRTY_LOG', bitmap, pages);
     this.#make('KVM_GET_DIRTY_LOG', { slot }, () => this.#slots.getDirtyLog(slot, bitmap));
   }
 
   clearDirtyLog(slot: number, firstPage: bigint, pageCount: number, bitmap: BigUint64Array): void {
     const args = { slot, first_page: firstPage, num_pages: pageCount };
+    checkFields('KVM_CLEAR_DIRTY_LOG', args);
+    checkBitmap('KVM_CLEAR_DIRTY_LOG', bitmap, BigInt(pageCount));
     this.#make('KVM_CLEAR_DIRTY_LOG', args, () =>
       this.#slots.clearDirtyLog(slot, firstPage, pageCount, bitmap),
     );
@@ -292,6 +301,9 @@ export class SimulatedKvm implements KvmVm {
   }
 }
 
+/** KVM_DIRTY_RING_MAX_ENTRIES, of 16 bytes. */
+const largestDirtyRing = 0x10_0000;
+
 const ordinary: SlotRules = {
   pageSize: 4096n,
   slotCount: 32764,
@@ -317,6 +329,7 @@ function capabilitiesOf(rules: SlotRules, manual: number): ReadonlyMap<number, n
     [kvmCapability.ioeventfdAnyLength, 1],
     [kvmCapability.coalescedPio, 1],
     [kvmCapability.manualDirtyLogProtect2, manual],
+    [kvmCapability.dirtyLogRing, rules.dirtyRing ? largestDirtyRing : 0],
     [kvmCapability.userMemory2, Number(rules.guestMemfd)],
     [kvmCapability.guestMemfd, Number(rules.guestMemfd)],
   ]);

@@ -8,6 +8,7 @@ import {
   type VfioRegionInfo,
   vfioPciRegion,
 } from '../../vfio/vfio-interface.js';
+import { checkFields, checkWidth } from '../call-arguments.js';
 import type { PlacedBar } from '../device/placed-bar.js';
 import type { SimulatedDevice } from '../device/simulated-device.js';
 import { KernelRefusal, refuseIf } from '../errno.js';
@@ -20,6 +21,8 @@ const regionCount = 9;
 
 /** INTx, MSI, MSI-X, errors and requests (VFIO_PCI_NUM_IRQS). */
 const irqCount = 5;
+
+const setIrqs = 'VFIO_DEVICE_SET_IRQS';
 
 /** An open device (drivers/vfio/pci/vfio_pci_core.c). */
 export class SimulatedVfioDevice extends Descriptor implements VfioDevice {
@@ -44,6 +47,7 @@ export class SimulatedVfioDevice extends Descriptor implements VfioDevice {
   }
 
   regionInfo(index: number): VfioRegionInfo {
+    checkFields('VFIO_DEVICE_GET_REGION_INFO', { index });
     return this.call('VFIO_DEVICE_GET_REGION_INFO', { index }, () => {
       refuseIf(index >= regionCount || index === vfioPciRegion.vga, 'EINVAL');
       if (index === vfioPciRegion.config) {
@@ -56,10 +60,13 @@ export class SimulatedVfioDevice extends Descriptor implements VfioDevice {
   }
 
   irqInfo(index: number): VfioIrqInfo {
+    checkFields('VFIO_DEVICE_GET_IRQ_INFO', { index });
     return this.call('VFIO_DEVICE_GET_IRQ_INFO', { index }, () => this.#device.irqs.info(index));
   }
 
   read(region: number, offset: bigint, width: AccessWidth): bigint {
+    checkFields('pread', { region, offset });
+    checkWidth('pread', width);
     return this.call('pread', { region, offset, count: width }, () => {
       this.#checkAccess(region, offset);
       if (region === vfioPciRegion.config) return this.#device.config.read(Number(offset), width);
@@ -70,6 +77,8 @@ export class SimulatedVfioDevice extends Descriptor implements VfioDevice {
   }
 
   write(region: number, offset: bigint, value: bigint, width: AccessWidth): void {
+    checkFields('pwrite', { region, offset });
+    checkWidth('pwrite', width);
     const bits = BigInt.asUintN(8 * width, value);
     this.call('pwrite', { region, offset, value: bits, count: width }, () => {
       this.#checkAccess(region, offset);
@@ -82,6 +91,7 @@ export class SimulatedVfioDevice extends Descriptor implements VfioDevice {
   }
 
   map(region: number, offset: bigint, size: bigint): HostMemory {
+    checkFields('mmap', { region, offset, length: size });
     return this.call('mmap', { region, offset, length: size }, () => {
       this.#checkMap(region, offset, size);
       const bytes = this.#device.bytesOf(region);
@@ -96,25 +106,29 @@ export class SimulatedVfioDevice extends Descriptor implements VfioDevice {
 
   setIrqEventFds(index: number, start: number, fds: readonly (number | undefined)[]): void {
     for (const fd of fds) {
-      if (fd !== undefined && !(Number.isInteger(fd) && fd >= 0)) {
+      if (fd !== undefined && !(Number.isInteger(fd) && fd >= 0 && fd < 2 ** 31)) {
         throw new FlatviewError('ERR_INVALID_ARGUMENT', `${String(fd)} is no file descriptor`);
       }
     }
-    this.call('VFIO_DEVICE_SET_IRQS', { index, start, count: fds.length }, () =>
+    // To take all away the kernel isn't given a start.
+    checkFields(setIrqs, fds.length === 0 ? { index } : { index, start });
+    this.call(setIrqs, { index, start, count: fds.length }, () =>
       this.#device.irqs.setEventFds(index, start, fds),
     );
   }
 
   maskIrqs(index: number, start: number, count: number, masked: boolean): void {
     this.#checkCount(count);
-    this.call('VFIO_DEVICE_SET_IRQS', { index, start, count, flags: masked ? 0x9 : 0x11 }, () =>
+    checkFields(setIrqs, { index, start, count });
+    this.call(setIrqs, { index, start, count, flags: masked ? 0x9 : 0x11 }, () =>
       this.#device.irqs.mask(index, start, count, masked),
     );
   }
 
   triggerIrqs(index: number, start: number, count: number): void {
     this.#checkCount(count);
-    this.call('VFIO_DEVICE_SET_IRQS', { index, start, count, flags: 0x21 }, () =>
+    checkFields(setIrqs, { index, start, count });
+    this.call(setIrqs, { index, start, count, flags: 0x21 }, () =>
       this.#device.irqs.trigger(index, start, count),
     );
   }
@@ -154,8 +168,8 @@ export class SimulatedVfioDevice extends Descriptor implements VfioDevice {
 
   /** To the kernel a count of 0 means something else: it takes all interrupts of an index away. */
   #checkCount(count: number): void {
-    if (count > 0) return;
-    const message = `no interrupt of ${this.name} is named: the count is ${count}`;
+    if (count !== 0) return;
+    const message = `no interrupt of ${this.name} is named: the count is 0`;
     throw new FlatviewError('ERR_INVALID_ARGUMENT', message);
   }
 

@@ -84,6 +84,18 @@ suite('lint: memory and pages', () => {
     ]);
   });
 
+  test('RAM of BARs was, however small it is', () => {
+    const { topology, pci, found } = pc();
+    for (const [at, name] of ['one', 'other'].entries()) {
+      const region = topology.ram(name, 0x4000, none);
+      pci.addSubregion(0x1021_0000 + 0x4000 * at, region, { priority: 1 });
+    }
+    assert.deepEqual(found({ ignore: ['dma-skipped'] }), []);
+    assert.deepEqual(found({ pageSize: 0x10000n, only: ['shared-page'] }), [
+      'warning shared-page 10210000-1021ffff one, other',
+    ]);
+  });
+
   test('pieces of one region that are not alike split a page', () => {
     const { topology, system, found } = pc();
     const ram = topology.ram('ram', 0x20000, none);
