@@ -48,7 +48,7 @@ class IndexedSubregions {
   // A subregion, or a tree of them of which only the hull is known.
   struct Candidate {
     Item item;
-    const Tree* tree;  // null: it is a subregion
+    const Tree* tree = nullptr;  // null: it is a subregion
 
     friend bool operator<(const Candidate& a, const Candidate& b) {
       return a.item.interval.key < b.item.interval.key;
@@ -56,7 +56,7 @@ class IndexedSubregions {
   };
   struct Listed {
     StackingKey key;
-    RegionId id;
+    RegionId id = kNoRegion;
   };
 
   struct Level {

@@ -178,9 +178,9 @@ Item ReplaceBelow(Node& node, const Item& item) {
 
 void IntervalForest::NodeDeleter::operator()(Node* node) const {
   if (node->height == 0) {
-    delete node;
+    std::default_delete<Node>()(node);
   } else {
-    delete static_cast<Inner*>(node);
+    std::default_delete<Inner>()(static_cast<Inner*>(node));
   }
 }
 

@@ -75,17 +75,17 @@ class IntervalForest {
 
     struct Rest {
       StackingKey key;
-      RegionId id;
-      bool is_leaf;
+      RegionId id = kNoRegion;
+      bool is_leaf = false;
     };
 
     explicit Node(uint32_t node_height) : height(node_height) {}
 
     const uint32_t height;  // 0: the items are intervals; else the hulls of children
     uint32_t count = 0;
-    std::array<uint64_t, kMaxItems> firsts;
-    std::array<uint64_t, kMaxItems> lasts;
-    std::array<Rest, kMaxItems> rests;
+    std::array<uint64_t, kMaxItems> firsts = {};
+    std::array<uint64_t, kMaxItems> lasts = {};
+    std::array<Rest, kMaxItems> rests = {};
 
     Item At(size_t index) const {
       const Rest& rest = rests[index];

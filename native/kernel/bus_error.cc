@@ -42,13 +42,14 @@ void EndProcess(siginfo_t* info) {
 void PassOn(int signal, siginfo_t* info, void* context) {
   if ((g_previous.sa_flags & SA_SIGINFO) != 0) {
     g_previous.sa_sigaction(signal, info, context);
-  } else if (g_previous.sa_handler == SIG_DFL) {
+    return;
+  }
+  const bool is_ignored = g_previous.sa_handler == SIG_IGN;
+  // The kernel ends who ignores what its own access raised.
+  if (g_previous.sa_handler == SIG_DFL || (is_ignored && info->si_code > 0)) {
     EndProcess(info);
-  } else if (g_previous.sa_handler != SIG_IGN) {
+  } else if (!is_ignored) {
     g_previous.sa_handler(signal);
-  } else if (info->si_code > 0) {
-    // The kernel ends who ignores what its own access raised.
-    EndProcess(info);
   }
 }
 

@@ -38,11 +38,12 @@ struct FaultingAccess {
   int32_t after;
 };
 
-// All of them, as the linker gathers them from whatever the accesses were inlined into.
-extern "C" {
-[[gnu::visibility("hidden")]] extern const FaultingAccess __start_flatview_accesses[];
-[[gnu::visibility("hidden")]] extern const FaultingAccess __stop_flatview_accesses[];
-}
+// All of them, as the linker gathers them from whatever the accesses were inlined into; and their
+// end.
+[[gnu::visibility("hidden")]] extern const FaultingAccess kAccesses[] asm(
+    "__start_flatview_accesses");
+[[gnu::visibility("hidden")]] extern const FaultingAccess kAccessesEnd[] asm(
+    "__stop_flatview_accesses");
 
 uintptr_t AddressAt(const int32_t& distance) {
   return reinterpret_cast<uintptr_t>(&distance) + static_cast<uintptr_t>(intptr_t{distance});
@@ -56,7 +57,7 @@ uintptr_t AddressAt(const int32_t& distance) {
 
 template <uint32_t kWidth>
 inline bool LoadOne(const std::byte* from, uint64_t& value) {
-  uint32_t failed = 1;
+  uint32_t failed = 1;  // NOLINT(misc-const-correctness): the assembly clears it
 #define FLATVIEW_LOAD(instruction)                           \
   asm volatile(FLATVIEW_ACCESS(instruction)                  \
                : [value] "=r"(value), [failed] "+&r"(failed) \
@@ -72,7 +73,7 @@ inline bool LoadOne(const std::byte* from, uint64_t& value) {
 
 template <uint32_t kWidth>
 inline bool StoreOne(std::byte* to, uint64_t value) {
-  uint32_t failed = 1;
+  uint32_t failed = 1;  // NOLINT(misc-const-correctness): the assembly clears it
 #define FLATVIEW_STORE(instruction)               \
   asm volatile(FLATVIEW_ACCESS(instruction)       \
                : [failed] "+&r"(failed)           \
@@ -199,8 +200,8 @@ bool Move(std::byte* to, const std::byte* from, size_t length) {
 uintptr_t AfterFailedAccess([[maybe_unused]] uintptr_t address) {
 #if defined(FLATVIEW_DONE)
   // As numbers: to the compiler, beginning and end are of two arrays.
-  const auto end = reinterpret_cast<uintptr_t>(__stop_flatview_accesses);
-  for (const auto* it = __start_flatview_accesses; reinterpret_cast<uintptr_t>(it) != end; ++it) {
+  const auto end = reinterpret_cast<uintptr_t>(kAccessesEnd);
+  for (const auto* it = kAccesses; reinterpret_cast<uintptr_t>(it) != end; ++it) {
     if (AddressAt(it->access) == address) return AddressAt(it->after);
   }
 #endif

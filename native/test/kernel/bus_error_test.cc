@@ -102,6 +102,7 @@ TEST(BusError, LeavesErrnoAlone) {
 TEST(BusError, IsSurvivedOnManyThreadsAtOnce) {
   const Truncated memory;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   std::atomic<int> failed = 0;
   for (int i = 0; i < 4; i++) {
     threads.emplace_back([&] {
