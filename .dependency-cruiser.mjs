@@ -11,7 +11,7 @@ const layers = [
 ];
 
 // Files of lib/ that every folder may import, and that import no folder.
-const leaves = ['address', 'errors', 'long-work', 'needs-linux', 'package-root'];
+const leaves = ['address', 'errors', 'long-work', 'needs-linux', 'package-root', 'partition-point'];
 
 // What a user loads: the package itself, its parts, and the command.
 const entries =

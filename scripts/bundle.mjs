@@ -45,7 +45,7 @@ const groups = [
   {
     // The parts that work without the addon need no more of what lies below them.
     name: 'leaves',
-    test: /\/(address|errors|needs-linux|package-root|range-set|sorted-ranges|vfio-interface)\.js$/,
+    test: /\/(address|errors|needs-linux|package-root|partition-point|range-set|sorted-ranges|vfio-interface)\.js$/,
   },
   { name: 'flatview', test: /dist\/lib\/index\.js$/ },
   { name: 'mapping', test: /dist\/lib\/mapping\// },

@@ -1,6 +1,5 @@
 import path from 'node:path';
 import { lastAddress } from '../address.js';
-import { FlatviewError } from '../errors.js';
 import type { AddressSpace } from '../memory/address-space.js';
 import { assumedConsumers } from '../mtree/map/assumed-consumers.js';
 import { pageMapSteps } from '../mtree/map/build-page-map.js';
@@ -18,6 +17,7 @@ import { type TerminalMapOptions, terminalMapLines } from '../mtree/map/terminal
 import { parseAddress } from './address-argument.js';
 import { parseByteSize } from './byte-size.js';
 import { chooseSpaces } from './choose-spaces.js';
+import { invalidOption } from './invalid-option.js';
 import { exitCode, type Session } from './session.js';
 import { writeWhole } from './write-whole.js';
 
@@ -52,7 +52,7 @@ export function mapDrawing(options: MapOptions): MapDrawing {
     first: parseAddress(options.from ?? '0'),
     last: options.to === undefined ? lastAddress : parseAddress(options.to),
   };
-  if (window.first > window.last) throw invalid('--from is behind --to');
+  if (window.first > window.last) throw invalidOption('--from is behind --to');
   return { options, pageSize, consumers: assumedConsumers(pageSize), window };
 }
 
@@ -93,7 +93,7 @@ export async function drawChanges(
   after: HtmlMapState,
   { html, svg, json }: MapOptions,
 ): Promise<number> {
-  if (svg !== undefined) throw invalid('--svg is of one state, not of two');
+  if (svg !== undefined) throw invalidOption('--svg is of one state, not of two');
   if (html !== undefined) await writeWhole(html, htmlMap([before, after]), session.signal);
   const spaces = changedSpaces(before.map, after.map);
   if (json) await session.printJson(spaces.map((space) => changesJson(space, before, after)));
@@ -125,7 +125,7 @@ function terminalOptions(
 ): TerminalMapOptions {
   const columns = width === undefined ? (session.out.columns ?? 100) : Number(width);
   if (!Number.isInteger(columns) || columns < 40 || columns > 10_000) {
-    throw invalid(`--width is ${width}: not 40 to 10000`);
+    throw invalidOption(`--width is ${width}: not 40 to 10000`);
   }
   const colours: Readonly<Record<string, boolean>> = {
     auto: session.out.hasColour,
@@ -134,9 +134,5 @@ function terminalOptions(
   };
   const colour = colours[color];
   if (colour !== undefined) return { width: columns, colour };
-  throw invalid(`--color is "${color}": not auto, always or never`);
-}
-
-function invalid(message: string): FlatviewError {
-  return new FlatviewError('ERR_INVALID_ARGUMENT', message);
+  throw invalidOption(`--color is "${color}": not auto, always or never`);
 }

@@ -1,8 +1,8 @@
-import { FlatviewError } from '../errors.js';
 import { timelineSteps } from '../mtree/map/build-timeline.js';
 import { type HtmlMapState, htmlTimeline } from '../mtree/map/html-map.js';
 import { type Recording, readRecording } from '../mtree/recording/read-recording.js';
 import { RecordedTopology } from '../mtree/recording/recorded-topology.js';
+import { invalidOption } from './invalid-option.js';
 import { drawChanges, drawState, type MapDrawing, mapSpaces, titleOf } from './map-forms.js';
 import { exitCode, naming, type Session } from './session.js';
 import { parseStep, parseSteps } from './step-number.js';
@@ -18,9 +18,10 @@ export async function drawRecording(
   const recording = naming(input, () => readRecording(bytes));
   const { step, diff, steps, html, json, svg } = drawing.options;
   if ([step, diff, steps].filter((one) => one !== undefined).length > 1) {
-    throw invalid('one of --step, --diff and --steps can be asked for');
+    throw invalidOption('one of --step, --diff and --steps can be asked for');
   }
-  if (steps !== undefined && html === undefined) throw invalid('--steps is of a page: --html FILE');
+  if (steps !== undefined && html === undefined)
+    throw invalidOption('--steps is of a page: --html FILE');
   const mapStep = (number: number) => stateAt(session, input, recording, number, drawing);
   if (diff !== undefined) {
     const [from, to] = parseSteps('--diff', diff);
@@ -70,7 +71,9 @@ async function writeTimeline(
   };
   const timeline = await session.working(input, timelineSteps(recording, wanted));
   if (as !== undefined && timeline.names.length === 0) {
-    throw invalid(`there is no address space "${as}" that shows anything at any of these steps`);
+    throw invalidOption(
+      `there is no address space "${as}" that shows anything at any of these steps`,
+    );
   }
   await writeWhole(file, htmlTimeline(timeline), session.signal);
   if (timeline.last < Math.min(to, recording.stepCount)) {
@@ -78,8 +81,4 @@ async function writeTimeline(
       `note: one page has room for the steps ${timeline.first} to ${timeline.last} of ${recording.stepCount}; --steps ${timeline.last} ${to} takes the next ones`,
     ]);
   }
-}
-
-function invalid(message: string): FlatviewError {
-  return new FlatviewError('ERR_INVALID_ARGUMENT', message);
 }

@@ -1,6 +1,6 @@
-import { FlatviewError } from '../errors.js';
 import type { HtmlMapState } from '../mtree/map/html-map.js';
 import { isRecording } from '../mtree/recording/read-recording.js';
+import { invalidOption } from './invalid-option.js';
 import {
   drawChanges,
   drawState,
@@ -28,11 +28,13 @@ export async function drawMap(
   const laterBytes = later === undefined ? undefined : await session.readBytes(later);
   if (isRecording(bytes) || (laterBytes && isRecording(laterBytes))) {
     if (later === undefined) return drawRecording(session, input, bytes, drawing);
-    throw invalid('two steps of a recording are compared with --diff 3 7, and nothing else is');
+    throw invalidOption(
+      'two steps of a recording are compared with --diff 3 7, and nothing else is',
+    );
   }
   const { step, diff, steps } = options;
   if ([step, diff, steps].some((one) => one !== undefined)) {
-    throw invalid(`--step, --diff and --steps are of a recording, and ${input} is none`);
+    throw invalidOption(`--step, --diff and --steps are of a recording, and ${input} is none`);
   }
   const state = await readState(session, input, bytes, drawing);
   if (later === undefined || laterBytes === undefined) return drawState(session, state, options);
@@ -50,8 +52,4 @@ function readState(
     title: titleOf(input),
     map: await mapSpaces(session, input, addressSpaces, drawing),
   }));
-}
-
-function invalid(message: string): FlatviewError {
-  return new FlatviewError('ERR_INVALID_ARGUMENT', message);
 }

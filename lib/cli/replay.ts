@@ -1,4 +1,3 @@
-import { FlatviewError } from '../errors.js';
 import type { Steps } from '../long-work.js';
 import { explain } from '../memory/explain/explain.js';
 import { describeTopology, groupByFlatView } from '../mtree/describe-topology.js';
@@ -18,6 +17,7 @@ import { flatViewLines } from '../mtree/write-flat-views.js';
 import { regionTreeLines } from '../mtree/write-region-tree.js';
 import { writeTopologyJson } from '../mtree/write-topology-json.js';
 import { parseAddress } from './address-argument.js';
+import { invalidOption } from './invalid-option.js';
 import {
   bisectLines,
   type Extent,
@@ -62,7 +62,9 @@ export async function replay(
   const { step, changes, diff, bisect, address } = options;
   const asked = [step, changes, diff, bisect, address].filter((one) => one !== undefined);
   if (asked.length > 1) {
-    throw invalid('one of --step, --changes, --diff, --bisect and --address can be asked for');
+    throw invalidOption(
+      'one of --step, --changes, --diff, --bisect and --address can be asked for',
+    );
   }
   if (step !== undefined) return run.showStep(parseStep(step));
   if (changes !== undefined) return run.showChanges(parseStep(changes));
@@ -120,7 +122,7 @@ class Replay {
   }
 
   async showChanges(number: number): Promise<number> {
-    if (number === 0) throw invalid('step 0 is the beginning: nothing changed before it');
+    if (number === 0) throw invalidOption('step 0 is the beginning: nothing changed before it');
     using before = await this.#at(number - 1);
     using after = await this.#at(number);
     const difference = stepDifference(before, after);
@@ -186,7 +188,7 @@ class Replay {
     const { as } = this.#options;
     const isThere = recordedSpace(replayed, as) !== undefined;
     if (!isThere && as !== undefined && !this.#everHas(as)) {
-      throw invalid(`there is no address space "${as}" at any step`);
+      throw invalidOption(`there is no address space "${as}" at any step`);
     }
     return handsSteps(replayed, address, as, most);
   }
@@ -230,8 +232,4 @@ function extentOf({ addressSpaces, regions }: RecordedTopology): Extent {
     flatViews: views.length,
     ranges: views.reduce((sum, { rangeCount }) => sum + rangeCount, 0),
   };
-}
-
-function invalid(message: string): FlatviewError {
-  return new FlatviewError('ERR_INVALID_ARGUMENT', message);
 }

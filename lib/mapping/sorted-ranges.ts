@@ -1,3 +1,4 @@
+import { partitionPoint } from '../partition-point.js';
 import { type AddressRange, endOf } from './page-mapping.js';
 
 /** A chunk of more ranges is halved. */
@@ -100,14 +101,7 @@ function lastUpTo<Item>(
   items: readonly Item[],
   startOf: (item: Item) => bigint,
 ): number {
-  let low = 0;
-  let high = items.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (startOf(items[middle] as Item) <= address) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
+  return partitionPoint(items.length, (at) => startOf(items[at] as Item) <= address) - 1;
 }
 
 function startOfRange(range: AddressRange): bigint {

@@ -20,6 +20,11 @@ export function littleEndian(value: bigint, size: number, order: Endianness): bi
   return order === 'little' ? value : swapBytes(value, size);
 }
 
+/** What `size` bytes read as on a bus on which nobody answers. */
+export function allOnes(size: number): bigint {
+  return (1n << BigInt(8 * size)) - 1n;
+}
+
 /** Shifts to the right where `bits` is negative. */
 export function shiftLeft(value: bigint, bits: number): bigint {
   if (bits === 0) return value;

@@ -13,7 +13,7 @@ import {
   isDirect,
   isMappedDevice,
 } from './answering-regions.js';
-import { hostEndianness, littleEndian } from './byte-order.js';
+import { allOnes, hostEndianness, littleEndian } from './byte-order.js';
 import { readDevice, writeDevice } from './device-access.js';
 import type { MemoryRegionOps } from './memory-region-ops.js';
 import { locate, type Place } from './place.js';
@@ -119,7 +119,7 @@ export function readValue(part: Part, access: Access): bigint {
       const value = memoryOf(part.region).tryLoad(part.offset, width);
       if (value !== undefined) return littleEndian(value, width, hostEndianness);
       access.reject('bus-error', part.region, part.offset, width);
-      return ones(width);
+      return allOnes(width);
     }
     case 'callbacks':
       return readDevice(access, part.region, part.offset, powerOfTwoUpTo(part.length));
@@ -175,10 +175,6 @@ export function copyIn(part: MemoryPart, from: Uint8Array, access: Access): void
   const taken = memoryOf(region).tryCopyIn(offset, from);
   if (!taken) access.reject('bus-error', region, offset, from.length);
   markDirty(part, from.length, range.dirtyLogMask);
-}
-
-function ones(width: number): bigint {
-  return (1n << BigInt(8 * width)) - 1n;
 }
 
 function atMost(rest: number, extent: bigint): number {

@@ -1,6 +1,7 @@
 import { hex, larger, smaller } from '../../address.js';
 import { endOf } from '../../mapping/page-mapping.js';
 import type { MemoryRegion } from '../../memory/regions/memory-region.js';
+import { partitionPoint } from '../../partition-point.js';
 import { isBar, isBus, isSameDevice, named, targetOf, unitOf } from './device.js';
 import { type Finding, findingIn } from './finding.js';
 import { isSeen, type Place, type Survey } from './survey.js';
@@ -51,13 +52,8 @@ function isMachineRam(region: MemoryRegion): boolean {
 
 /** The last of `places`, which are in order, that begins at `address` or before it. */
 function lastBeginningAt(places: readonly Place[], address: bigint): Place | undefined {
-  let [low, high] = [0, places.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((places[middle] as Place).first <= address) low = middle + 1;
-    else high = middle;
-  }
-  return places[low - 1];
+  const count = partitionPoint(places.length, (place) => (places[place] as Place).first <= address);
+  return places[count - 1];
 }
 
 /** BARs that were grown to a page and hide another device that lies in the page. */

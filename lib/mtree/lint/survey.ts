@@ -4,6 +4,7 @@ import type { AddressSpace } from '../../memory/address-space.js';
 import { AliasRegion } from '../../memory/regions/alias-region.js';
 import type { MemoryRegion } from '../../memory/regions/memory-region.js';
 import type { FlatRange, FlatView } from '../../memory/views/flat-view.js';
+import { partitionPoint } from '../../partition-point.js';
 import { groupByFlatView } from '../describe-topology.js';
 import type { Work } from './work.js';
 
@@ -112,12 +113,7 @@ export function rangesWithin(
   first: bigint,
   last: bigint,
 ): readonly FlatRange[] {
-  let [low, high] = [0, ranges.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((ranges[middle] as FlatRange).last < first) low = middle + 1;
-    else high = middle;
-  }
+  const low = partitionPoint(ranges.length, (place) => (ranges[place] as FlatRange).last < first);
   let end = low;
   while (end < ranges.length && (ranges[end] as FlatRange).address <= last) end++;
   return ranges.slice(low, end);

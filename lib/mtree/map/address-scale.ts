@@ -1,4 +1,5 @@
 import { lastAddress } from '../../address.js';
+import { partitionPoint } from '../../partition-point.js';
 import type { Extent } from './page-map.js';
 import { sortedAddresses } from './sorted-addresses.js';
 
@@ -99,14 +100,8 @@ export class AddressScale {
 
   /** The place of the last segment of which `holds` is true, where it is true of the first ones. */
   #lastFrom(holds: (segment: ScaleSegment) => boolean): number {
-    let [low, high] = [-1, this.segments.length];
-    while (high - low > 1) {
-      const middle = (low + high) >>> 1;
-      const segment = this.segments[middle];
-      if (segment && holds(segment)) low = middle;
-      else high = middle;
-    }
-    return low;
+    const { segments } = this;
+    return partitionPoint(segments.length, (place) => holds(segments[place] as ScaleSegment)) - 1;
   }
 }
 

@@ -7,7 +7,14 @@ import { RecordedTopology, replayProgress } from '../recording/recorded-topology
 import { assumedConsumers } from './assumed-consumers.js';
 import { type PageMapOptions, pageMapSteps } from './build-page-map.js';
 import { MapTimeline, type PackedSpaceEdit, type PackedStep } from './map-timeline.js';
-import { type PackedSpace, packRegion, packSpace, SayingList } from './map-transport.js';
+import {
+  type PackedSpace,
+  packExtent,
+  packNumber,
+  packRegion,
+  packSpace,
+  SayingList,
+} from './map-transport.js';
 import { mapWindow } from './map-window.js';
 import type { Extent, PageMap } from './page-map.js';
 import { RegionList } from './region-list.js';
@@ -124,8 +131,8 @@ class TimelineBuilder {
     const { title = 'recording', pageSize } = this.#options;
     return new MapTimeline({
       title,
-      pageSize: pageSize.toString(16),
-      window: [this.#window.first.toString(16), this.#window.last.toString(16)],
+      pageSize: packNumber(pageSize),
+      window: packExtent(this.#window),
       regions: this.#regions.regions.map(packRegion),
       identities: this.#regions.identities,
       sayings: this.#sayings.sayings,

@@ -1,9 +1,11 @@
-import { lastAddress } from '../../address.js';
 import { FlatviewError } from '../../errors.js';
+import { partitionPoint } from '../../partition-point.js';
 import {
+  type PackedMap,
   type PackedRegion,
-  type PackedSaying,
   type PackedSpace,
+  unpackExtent,
+  unpackNumber,
   unpackRange,
   unpackRegion,
   unpackSpace,
@@ -32,15 +34,11 @@ export interface TimelineHands {
 }
 
 /** Steps of a recording as they travel in a page: the map of the first one, and what each later one changed. */
-export interface PackedTimeline {
-  readonly title: string;
-  readonly pageSize: string;
-  readonly window: readonly [string, string];
+export interface PackedTimeline extends PackedMap {
   /** Those of all steps. A region whose priority or size changes is there again. */
   readonly regions: readonly PackedRegion[];
   /** For each of the regions, which one it is: that of one which is there again is the same. */
   readonly identities: readonly number[];
-  readonly sayings: readonly PackedSaying[];
   /** What the first step shows. */
   readonly spaces: readonly PackedSpace[];
   readonly steps: readonly PackedStep[];
@@ -116,9 +114,8 @@ export class MapTimeline {
     this.title = packed.title;
     this.steps = packed.steps.map(({ number, time, label }) => ({ number, time, label }));
     this.#regions = packed.regions.map(unpackRegion);
-    this.#pageSize = BigInt(`0x${packed.pageSize}`);
-    const [first, last] = packed.window.map((text) => BigInt(`0x${text}`));
-    this.#window = { first: first ?? 0n, last: last ?? lastAddress };
+    this.#pageSize = unpackNumber(packed.pageSize);
+    this.#window = unpackExtent(packed.window);
     this.#distance = Math.ceil(Math.sqrt(packed.steps.length)) || 1;
     this.#waypoints = [];
     const names = new Set<string>();
@@ -250,12 +247,8 @@ function nameOf({ names }: PackedSpace): string {
 
 /** The one of ascending ranges that shows at an address. */
 function rangeAt(rows: readonly string[], address: bigint): MapRange | undefined {
-  let [low, high] = [0, rows.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (unpackRange(rows[middle] ?? '').last < address) low = middle + 1;
-    else high = middle;
-  }
-  const found = low < rows.length ? unpackRange(rows[low] ?? '') : undefined;
+  const at = partitionPoint(rows.length, (place) => unpackRange(rows[place] ?? '').last < address);
+  const row = rows[at];
+  const found = row === undefined ? undefined : unpackRange(row);
   return found !== undefined && found.first <= address ? found : undefined;
 }

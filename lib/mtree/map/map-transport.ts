@@ -1,5 +1,6 @@
 import type {
   ConsumerMap,
+  Extent,
   MapRange,
   MapRegion,
   MapVerdict,
@@ -94,16 +95,20 @@ export function packMap(title: string, map: PageMap): PackedMap {
   const list = new SayingList();
   return {
     title,
-    pageSize: pack(map.pageSize),
-    window: [pack(map.window.first), pack(map.window.last)],
+    pageSize: packNumber(map.pageSize),
+    window: packExtent(map.window),
     regions: map.regions.map(packRegion),
     spaces: map.spaces.map((space) => packSpace(space, list)),
     sayings: list.sayings,
   };
 }
 
+export function packExtent({ first, last }: Extent): readonly [string, string] {
+  return [packNumber(first), packNumber(last)];
+}
+
 export function packRegion({ name, kind, priority, size, owner }: MapRegion): PackedRegion {
-  return [name, kind, priority, pack(size), owner ?? null];
+  return [name, kind, priority, packNumber(size), owner ?? null];
 }
 
 export function packSpace(space: SpaceMap, list: SayingList): PackedSpace {
@@ -123,8 +128,8 @@ export function packSpace(space: SpaceMap, list: SayingList): PackedSpace {
 
 function packRange({ first, last, region, offset, state, nonvolatile }: MapRange): string {
   const look = states.indexOf(state) + (nonvolatile ? nonvolatileFlag : 0);
-  const row = `${pack(first)} ${pack(last - first)} ${region.toString(16)} ${look.toString(16)}`;
-  return offset === 0n ? row : `${row} ${pack(offset)}`;
+  const row = `${packNumber(first)} ${packNumber(last - first)} ${region.toString(16)} ${look.toString(16)}`;
+  return offset === 0n ? row : `${row} ${packNumber(offset)}`;
 }
 
 function packPlacements(placements: readonly Placement[]): string[] {
@@ -133,30 +138,33 @@ function packPlacements(placements: readonly Placement[]): string[] {
     const depth = through < 0 ? 0 : (depths[through] ?? 0) + 1;
     depths[at] = depth;
     const flags = (disabled ? placementFlag.disabled : 0) + (rank < 0 ? 0 : placementFlag.answers);
-    const row = `${depth.toString(16)} ${pack(first)} ${pack(last - first)} ${region.toString(16)} ${flags}`;
-    return start === first ? row : `${row} ${pack(start)}`;
+    const row = `${depth.toString(16)} ${packNumber(first)} ${packNumber(last - first)} ${region.toString(16)} ${flags}`;
+    return start === first ? row : `${row} ${packNumber(start)}`;
   });
 }
 
 function packVerdict(verdict: MapVerdict, list: SayingList): string {
   const { first, last, mapped } = verdict;
-  const row = `${pack(first)} ${pack(last - first)} ${list.placeOf(verdict).toString(16)}`;
+  const row = `${packNumber(first)} ${packNumber(last - first)} ${list.placeOf(verdict).toString(16)}`;
   return mapped ? `${row} 1` : row;
 }
 
 export function unpackMap(packed: PackedMap): PageMap {
-  const pageSize = unpack(packed.pageSize);
-  const [first, last] = packed.window;
+  const pageSize = unpackNumber(packed.pageSize);
   return {
     pageSize,
-    window: { first: unpack(first), last: unpack(last) },
+    window: unpackExtent(packed.window),
     regions: packed.regions.map(unpackRegion),
     spaces: packed.spaces.map((space) => unpackSpace(space, pageSize, packed.sayings)),
   };
 }
 
+export function unpackExtent([first, last]: readonly [string, string]): Extent {
+  return { first: unpackNumber(first), last: unpackNumber(last) };
+}
+
 export function unpackRegion([name, kind, priority, size, owner]: PackedRegion): MapRegion {
-  return { name, kind, priority, size: unpack(size), owner: owner ?? undefined };
+  return { name, kind, priority, size: unpackNumber(size), owner: owner ?? undefined };
 }
 
 export function unpackSpace(
@@ -189,13 +197,13 @@ export function unpackSpace(
 
 export function unpackRange(row: string): MapRange {
   const [from = '', size = '', region = '', look = '', offset] = row.split(' ');
-  const first = unpack(from);
+  const first = unpackNumber(from);
   const number = Number.parseInt(look, 16);
   return {
     first,
-    last: first + unpack(size),
+    last: first + unpackNumber(size),
     region: Number.parseInt(region, 16),
-    offset: offset === undefined ? 0n : unpack(offset),
+    offset: offset === undefined ? 0n : unpackNumber(offset),
     state: states[number % nonvolatileFlag] ?? 'reserved',
     nonvolatile: number >= nonvolatileFlag,
   };
@@ -210,15 +218,15 @@ function unpackPlacements(rows: readonly string[]): Placement[] {
     const [level = '', from = '', size = '', region = '', flag = '', start] = row.split(' ');
     const depth = Number.parseInt(level, 16);
     const flags = Number(flag);
-    const first = unpack(from);
+    const first = unpackNumber(from);
     ranks.enter(at, depth, (flags & placementFlag.answers) !== 0);
     way[depth] = at;
     placements.push({
       first,
-      last: first + unpack(size),
+      last: first + unpackNumber(size),
       region: Number.parseInt(region, 16),
       through: depth === 0 ? -1 : (way[depth - 1] ?? -1),
-      start: start === undefined ? first : unpack(start),
+      start: start === undefined ? first : unpackNumber(start),
       rank: -1,
       disabled: (flags & placementFlag.disabled) !== 0,
     });
@@ -254,16 +262,16 @@ class RankCounter {
 
 function unpackVerdict(row: string, sayings: readonly PackedSaying[]): MapVerdict {
   const [from = '', size = '', saying = '', mapped] = row.split(' ');
-  const first = unpack(from);
+  const first = unpackNumber(from);
   const [code, text] = sayings[Number.parseInt(saying, 16)] ?? ['', ''];
-  return { first, last: first + unpack(size), mapped: mapped === '1', code, text };
+  return { first, last: first + unpackNumber(size), mapped: mapped === '1', code, text };
 }
 
-function pack(value: bigint): string {
+export function packNumber(value: bigint): string {
   return value.toString(16);
 }
 
-function unpack(text: string): bigint {
+export function unpackNumber(text: string): bigint {
   // Most are short, and a number is read several times as fast.
   if (text.length <= 13) return BigInt(Number.parseInt(text, 16));
   return text.startsWith('-') ? -BigInt(`0x${text.slice(1)}`) : BigInt(`0x${text}`);

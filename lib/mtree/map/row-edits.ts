@@ -1,3 +1,4 @@
+import { partitionPoint } from '../../partition-point.js';
 /** What makes a list into a later one: from the place `at` of the earlier list on, `removed` rows go, and `rows` come. */
 export type RowEdit = readonly [at: number, removed: number, rows: readonly string[]];
 
@@ -73,11 +74,5 @@ function keptRows(
 }
 
 function firstEndFrom(ends: readonly KeptRow[], newAt: number): number {
-  let [low, high] = [0, ends.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((ends[middle]?.newAt ?? 0) < newAt) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return partitionPoint(ends.length, (place) => (ends[place]?.newAt ?? 0) < newAt);
 }

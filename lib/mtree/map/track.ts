@@ -1,3 +1,4 @@
+import { partitionPoint } from '../../partition-point.js';
 /** A stretch of a column as it is drawn. */
 export interface DrawnStretch {
   /** Place of the first interval. */
@@ -80,12 +81,6 @@ export class Track {
   }
 
   #firstEndingBehind(position: number): number {
-    let [low, high] = [0, this.count];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#to[middle] ?? 0) > position) high = middle;
-      else low = middle + 1;
-    }
-    return low;
+    return partitionPoint(this.count, (place) => (this.#to[place] ?? 0) <= position);
   }
 }

@@ -1,3 +1,6 @@
+import { roundUp } from '../../address.js';
+import { partitionPoint } from '../../partition-point.js';
+
 /** Addresses begin here, and are apart by this much at least: no range of one buffer touches another's. */
 const unit = 0x1_0000n;
 
@@ -25,8 +28,7 @@ export class ProcessAddresses {
     const known = this.#bases.get(buffer);
     if (known !== undefined) return known;
     const base = this.#free;
-    const size = BigInt(buffer.byteLength);
-    this.#free += ((size + unit - 1n) / unit + 1n) * unit;
+    this.#free += roundUp(BigInt(buffer.byteLength), unit) + unit;
     this.#placed.push({ base, buffer: new WeakRef(buffer) });
     this.#bases.set(buffer, base);
     this.#collected.register(buffer, base);
@@ -45,13 +47,7 @@ export class ProcessAddresses {
 
   /** The last that begins at `address` or below; -1 where none does. */
   #lastUpTo(address: bigint): number {
-    let [low, high] = [0, this.#placed.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const { base } = this.#placed[middle] ?? { base: address };
-      if (base <= address) low = middle + 1;
-      else high = middle;
-    }
-    return low - 1;
+    const isUpTo = (place: number): boolean => (this.#placed[place]?.base ?? address) <= address;
+    return partitionPoint(this.#placed.length, isUpTo) - 1;
   }
 }

@@ -1,5 +1,6 @@
 import { FlatviewError } from '../../errors.js';
 import type { MemoryTopology } from '../../memory/topology.js';
+import { absentRegion } from '../../vfio/absent-region.js';
 import type { VfioDevice } from '../../vfio/vfio-interface.js';
 import type { BarIndex, BarLayout } from '../bars/bar.js';
 import { GuestMessages } from '../bus/guest-messages.js';
@@ -23,7 +24,7 @@ import { QuirkLatches, type QuirkState } from '../quirks/quirk-latches.js';
 import { AssignedBar } from './assigned-bar.js';
 import { AssignedConfig } from './assigned-config.js';
 import { BarVerdicts, type PlacedAssignedBar } from './bar-verdicts.js';
-import { areasToMap, type DeviceBar, deviceBars, memorySizeOf, noRegion } from './device-bars.js';
+import { areasToMap, type DeviceBar, deviceBars, memorySizeOf } from './device-bars.js';
 import type { SlowPathKind } from './slow-path.js';
 
 /** How a device is assigned to a guest. */
@@ -255,7 +256,7 @@ export class AssignedPciDevice {
       topology,
       device,
       layout,
-      info: found?.info ?? noRegion(index),
+      info: found?.info ?? absentRegion(index),
       ...(found === undefined ? { areas: [] } : areasToMap(found, layout, own, pageSize)),
       pageSize,
       slowPath: typeof slowPath === 'string' ? slowPath : (slowPath[index] ?? 'pread'),

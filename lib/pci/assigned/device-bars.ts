@@ -43,20 +43,6 @@ export function memorySizeOf(bars: readonly DeviceBar[], index: number): bigint 
   return found?.info.size ?? 0n;
 }
 
-/** What a BAR of the guest shows that the device doesn't have: nothing. */
-export function noRegion(index: BarIndex): VfioRegionInfo {
-  return {
-    index,
-    size: 0n,
-    canRead: false,
-    canWrite: false,
-    canMap: false,
-    sparseAreas: undefined,
-    isMsixMappable: false,
-    type: undefined,
-  };
-}
-
 /** What of a BAR is to be mapped. */
 export interface AreasToMap {
   readonly areas: readonly OffsetRange[];

@@ -1,5 +1,6 @@
 import { hex } from '../../address.js';
 import { FlatviewError } from '../../errors.js';
+import { allOnes } from '../../memory/access/byte-order.js';
 import type { MemoryRegionOps } from '../../memory/access/memory-region-ops.js';
 import type { AccessWidth, HostMemory } from '../../memory/host-memory.js';
 import type { VfioDevice } from '../../vfio/vfio-interface.js';
@@ -120,7 +121,7 @@ export class SlowPath {
       if (found === undefined) return device.read(bar, offset, width);
       return found.memory.load(offset - found.pages.offset, width);
     });
-    return value ?? (1n << BigInt(8 * width)) - 1n;
+    return value ?? allOnes(width);
   }
 
   /** Writes to the device; nothing happens where that fails. */

@@ -1,6 +1,7 @@
 import { hex, roundUp } from '../../address.js';
 import { FlatviewError } from '../../errors.js';
 import { type AccessWidth, HostMemory } from '../../memory/host-memory.js';
+import { absentRegion } from '../../vfio/absent-region.js';
 import {
   type VfioDevice,
   type VfioDeviceInfo,
@@ -52,10 +53,10 @@ export class SimulatedVfioDevice extends Descriptor implements VfioDevice {
       refuseIf(index >= regionCount || index === vfioPciRegion.vga, 'EINVAL');
       if (index === vfioPciRegion.config) {
         const size = BigInt(this.#device.config.size);
-        return { ...noRegion, index, size, canRead: true, canWrite: true };
+        return { ...absentRegion(index), size, canRead: true, canWrite: true };
       }
       const bar = this.#device.barAt(index);
-      return bar === undefined ? { ...noRegion, index } : this.#barInfo(bar);
+      return bar === undefined ? absentRegion(index) : this.#barInfo(bar);
     });
   }
 
@@ -196,14 +197,3 @@ export class SimulatedVfioDevice extends Descriptor implements VfioDevice {
     refuseIf(isAllowed === false, 'EINVAL');
   }
 }
-
-/** A region that the device doesn't have. */
-const noRegion = {
-  size: 0n,
-  canRead: false,
-  canWrite: false,
-  canMap: false,
-  sparseAreas: undefined,
-  isMsixMappable: false,
-  type: undefined,
-};

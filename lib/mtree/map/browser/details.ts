@@ -1,3 +1,4 @@
+import { partitionPoint } from '../../../partition-point.js';
 import { kindState } from '../kind-state.js';
 import type { MapScene, SceneSide } from '../map-scene.js';
 import type { MapRange, MapVerdict, PageRun } from '../page-map.js';
@@ -176,12 +177,7 @@ function extentAt<E extends { readonly first: bigint; readonly last: bigint }>(
   extents: readonly E[],
   address: bigint,
 ): E | undefined {
-  let [low, high] = [0, extents.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((extents[middle]?.last ?? 0n) < address) low = middle + 1;
-    else high = middle;
-  }
-  const found = extents[low];
+  const found =
+    extents[partitionPoint(extents.length, (place) => (extents[place]?.last ?? 0n) < address)];
   return found !== undefined && found.first <= address ? found : undefined;
 }

@@ -1,3 +1,4 @@
+import { partitionPoint } from '../../../partition-point.js';
 import type { MapChange } from '../map-changes.js';
 import type { MapScene, SceneSide } from '../map-scene.js';
 import { search } from '../map-search.js';
@@ -166,13 +167,8 @@ export class RangeTable {
 
 /** Whether any of ascending changes concerns a row. */
 function isTouched({ first, last }: Row, changes: readonly MapChange[]): boolean {
-  let [low, high] = [0, changes.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((changes[middle]?.last ?? 0n) < first) low = middle + 1;
-    else high = middle;
-  }
-  const change = changes[low];
+  const change =
+    changes[partitionPoint(changes.length, (place) => (changes[place]?.last ?? 0n) < first)];
   return change !== undefined && change.first <= last;
 }
 
